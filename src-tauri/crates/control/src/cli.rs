@@ -1,0 +1,148 @@
+//! The command line: every verb as `postroom VERB` and `postroomd VERB`, with `--json` for programs.
+//!
+//! Exit status 0: done. 1: refused, with the reasons by path on the error stream. 2: the command line was not understood.
+
+mod accounts;
+mod journal;
+mod output;
+mod serve;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use store::DataDir;
+
+use crate::{Control, Failure, FailureKind};
+use output::Output;
+
+/// Runs the mail delivery of a small office.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Arguments {
+    /// Folder that holds everything: database, mail, certificate.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve mail without a window until SIGTERM.
+    Serve,
+    /// How the server is.
+    Status,
+    /// Start serving again, in the process that holds the data folder.
+    Start,
+    /// Stop serving mail; the process goes on and can be told to start.
+    Stop,
+    /// Read and change settings.
+    #[command(subcommand)]
+    Settings(settings::Verb),
+    /// Users: add, list, set, password, remove.
+    #[command(subcommand)]
+    User(accounts::UserVerb),
+    /// Groups: add, list, set, remove.
+    #[command(subcommand)]
+    Group(accounts::GroupVerb),
+    /// The mail log, newest first.
+    Log(journal::LogArguments),
+    /// Why a message or a login was taken or refused.
+    Explain {
+        /// The six letters and digits in brackets at the end of a refusal, or a whole bounce that holds them.
+        token: String,
+    },
+    /// Addresses that may not sign in after too many failures: list, lift.
+    #[command(subcommand)]
+    Blocked(journal::BlockedVerb),
+}
+
+/// The program. Never returns an error of ours as a panic or a stack trace.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+/// Runs one command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // A closed pipe is no reason to complain.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let output = Output {
+        json: arguments.json,
+    };
+    match carry_out(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The data folder: as told, or where the system keeps a user's data.
+///
+/// # Errors
+/// When neither is known.
+pub fn data_dir(told: Option<PathBuf>) -> Result<DataDir, Failure> {
+    let folder = told.or_else(|| std::env::var_os("POSTROOM_DATA_DIR").map(Into::into));
+    folder
+        .or_else(DataDir::default_path)
+        .map(DataDir::new)
+        .ok_or_else(|| {
+            Failure::new(
+                FailureKind::Io,
+                "there is no home folder to keep data in; name one with --data-dir DIR",
+            )
+        })
+}
+
+fn carry_out(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let folder = data_dir(arguments.data_dir)?;
+    if let Verb::Serve = arguments.verb {
+        return serve::serve(&folder);
+    }
+    let control = Control::open(&folder)?;
+    match arguments.verb {
+        Verb::Serve => Ok(()),
+        Verb::Status => {
+            let status = control.status()?;
+            output.value(&status, |status| {
+                let mut lines = vec![status.state.clone()];
+                lines.extend(
+                    status
+                        .listeners
+                        .iter()
+                        .map(|listener| match &listener.problem {
+                            None => format!("{} {}", listener.service, listener.address),
+                            Some(problem) => {
+                                format!("{} {}: {problem}", listener.service, listener.address)
+                            }
+                        }),
+                );
+                lines.extend(status.problem.iter().map(|problem| problem.message.clone()));
+                lines.join("\n")
+            });
+            Ok(())
+        }
+        Verb::Start => control.server_start(),
+        Verb::Stop => control.server_stop(),
+        Verb::Settings(verb) => settings::run(&control, verb, output),
+        Verb::User(verb) => accounts::user(&control, verb, output),
+        Verb::Group(verb) => accounts::group(&control, verb, output),
+        Verb::Log(arguments) => journal::log(&control, &arguments, output),
+        Verb::Explain { token } => journal::explain(&control, &token, output),
+        Verb::Blocked(verb) => journal::blocked(&control, verb, output),
+    }
+}

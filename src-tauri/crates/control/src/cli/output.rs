@@ -1,0 +1,35 @@
+//! Answers for people, or in JSON for programs.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::Failure;
+
+/// How to answer.
+pub(super) struct Output {
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// Prints a value, in words unless JSON was asked for.
+    pub(super) fn value<T: Serialize>(&self, value: &T, words: impl FnOnce(&T) -> String) {
+        let text = if self.json { json(value) } else { words(value) };
+        // Whoever closed the pipe has read enough.
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+    }
+
+    /// Prints why something was not done, on the error stream.
+    pub(super) fn failure(&self, failure: &Failure) {
+        let text = if self.json {
+            json(failure)
+        } else {
+            failure.message.clone()
+        };
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

@@ -1,0 +1,240 @@
+//! The first page: what happened today and what needs somebody.
+
+use serde::Serialize;
+use server::clock;
+use settings::Settings;
+use store::journal;
+use store::login_failure::{self, Blocked};
+use ts_rs::TS;
+
+use crate::{Control, Failure, Status};
+
+const HOUR_MS: i64 = 3_600_000;
+const HOURS: i64 = 24;
+const TOP: usize = 5;
+const CERTIFICATE_WARNING_DAYS: i64 = 14;
+
+/// How often one setting refused something today.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct TopRefusal {
+    /// The setting, or empty for errors of the protocol.
+    pub decided_by: String,
+    /// How often.
+    pub count: u32,
+}
+
+/// Mail of one hour.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct Hour {
+    /// Its start, milliseconds since 1970.
+    pub hour_ms: i64,
+    /// Messages taken.
+    pub accepted: u32,
+    /// Messages and sessions refused.
+    pub refused: u32,
+}
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct Notice {
+    /// A stable word, for catalogues of other languages.
+    pub code: String,
+    /// info, warning or error.
+    pub severity: String,
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    pub action: Option<String>,
+    /// The pane where it is done.
+    pub pane: Option<String>,
+}
+
+/// An address that may not sign in for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct BlockedAddress {
+    /// The address.
+    pub ip: String,
+    /// Failed logins.
+    pub failures: u32,
+    /// Until when, milliseconds since 1970.
+    pub until_ms: i64,
+    /// The user name last tried, if it is one.
+    pub last_login: String,
+}
+
+/// The first page.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct Overview {
+    /// Messages taken since midnight.
+    pub accepted_today: u32,
+    /// Refused since midnight.
+    pub refused_today: u32,
+    /// What refused most today.
+    pub top_refusals: Vec<TopRefusal>,
+    /// The last 24 hours, oldest first.
+    pub hours: Vec<Hour>,
+    /// What needs attention.
+    pub notices: Vec<Notice>,
+    /// Addresses that failed to sign in too often.
+    pub blocked: Vec<BlockedAddress>,
+    /// Number of users.
+    pub users: usize,
+}
+
+impl Control {
+    /// The first page.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn overview(&self) -> Result<Overview, Failure> {
+        let today = clock::start_of_today();
+        let now = clock::now_ms();
+        let first_hour = (now / HOUR_MS - (HOURS - 1)) * HOUR_MS;
+        let (counts, top, hours, blocked) = self.store.read(|conn| {
+            Ok((
+                journal::counts_since(conn, today)?,
+                journal::refusals_since(conn, today, TOP)?,
+                journal::per_hour(conn, first_hour)?,
+                login_failure::blocked(conn, now)?,
+            ))
+        })?;
+        let settings = self.snapshot()?.settings;
+        let hour = |hour_ms: i64| {
+            let counted = hours.iter().find(|hour| hour.hour_ms == hour_ms);
+            Hour {
+                hour_ms,
+                accepted: counted.map_or(0, |hour| hour.accepted),
+                refused: counted.map_or(0, |hour| hour.refused),
+            }
+        };
+        Ok(Overview {
+            accepted_today: counts.accepted,
+            refused_today: counts.refused + counts.deferred,
+            top_refusals: top
+                .into_iter()
+                .map(|(decided_by, count)| TopRefusal { decided_by, count })
+                .collect(),
+            hours: (0..HOURS).map(|n| hour(first_hour + n * HOUR_MS)).collect(),
+            notices: self.notices(&self.status()?, &settings)?,
+            blocked: blocked.into_iter().map(Into::into).collect(),
+            users: settings.users.len(),
+        })
+    }
+
+    /// Addresses that may not sign in for a while.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn blocked(&self) -> Result<Vec<BlockedAddress>, Failure> {
+        let blocked = self
+            .store
+            .read(|conn| login_failure::blocked(conn, clock::now_ms()))?;
+        Ok(blocked.into_iter().map(Into::into).collect())
+    }
+
+    /// Lets an address sign in again.
+    ///
+    /// # Errors
+    /// What is no address, or the disk.
+    pub fn lift_block(&self, ip: &str) -> Result<(), Failure> {
+        let ip: std::net::IpAddr = ip.trim().parse().map_err(|_| {
+            Failure::new(
+                crate::FailureKind::Problems,
+                format!("\"{ip}\" is not an IP address"),
+            )
+        })?;
+        self.store
+            .write_blocking(move |tx| login_failure::lift(tx, ip))?;
+        Ok(())
+    }
+
+    fn notices(&self, status: &Status, settings: &Settings) -> Result<Vec<Notice>, Failure> {
+        let mut notices = Vec::new();
+        if let Some(problem) = &status.problem {
+            let severity = if status.state == "running" {
+                "warning"
+            } else {
+                "error"
+            };
+            notices.push(notice(
+                &problem.code,
+                severity,
+                &problem.message,
+                None,
+                Some("general"),
+            ));
+        }
+        if status.state == "stopped" {
+            let action = Some("Start the server, or mail from outside will wait or go back.");
+            notices.push(notice(
+                "stopped",
+                "warning",
+                "The server is stopped and takes no mail.",
+                action,
+                None,
+            ));
+        }
+        if settings.users.is_empty() {
+            let action = Some("Add the first user.");
+            notices.push(notice(
+                "no_users",
+                "warning",
+                "There is no user yet, so nobody can get mail.",
+                action,
+                Some("users"),
+            ));
+        }
+        for warning in settings.warnings() {
+            notices.push(notice(
+                &warning.code,
+                "info",
+                &warning.message,
+                None,
+                Some("general"),
+            ));
+        }
+        let said = server::status::last_said(&self.store)?;
+        if let Some(end) = said.and_then(|said| said.certificate_not_after)
+            && end - clock::now_ms() / 1000 < CERTIFICATE_WARNING_DAYS * 86_400
+        {
+            let action = Some(
+                "Put a new certificate in the place of the old one; it is read again by itself.",
+            );
+            notices.push(notice(
+                "certificate_ends",
+                "warning",
+                "The certificate ends soon.",
+                action,
+                Some("general"),
+            ));
+        }
+        Ok(notices)
+    }
+}
+
+fn notice(
+    code: &str,
+    severity: &str,
+    message: &str,
+    action: Option<&str>,
+    pane: Option<&str>,
+) -> Notice {
+    Notice {
+        code: code.into(),
+        severity: severity.into(),
+        message: message.into(),
+        action: action.map(Into::into),
+        pane: pane.map(Into::into),
+    }
+}
+
+impl From<Blocked> for BlockedAddress {
+    fn from(blocked: Blocked) -> Self {
+        Self {
+            ip: blocked.ip,
+            failures: blocked.failures,
+            until_ms: blocked.until_ms,
+            last_login: blocked.last_login,
+        }
+    }
+}

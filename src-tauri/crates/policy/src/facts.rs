@@ -1,0 +1,185 @@
+//! What is known when a question is asked. Facts are gathered by the server, kept in the journal, and enough to
+//! decide again later: whatever a rule reads stands here or in the settings.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use settings::Network;
+use smtp::{Address, ForwardPath, ReversePath};
+
+/// Everything known about a session and its transaction so far. What nobody needed to fetch is `None`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The other end.
+    pub client: Client,
+    /// How much of the server is in use; gathered at connect.
+    pub load: Option<Load>,
+    /// Networks of this machine; gathered when local clients may send without login.
+    pub network: Option<MachineNetwork>,
+    /// The name given with EHLO or HELO.
+    pub helo: Option<String>,
+    /// The login in question during AUTH.
+    pub attempt: Option<Attempt>,
+    /// The login that succeeded.
+    pub login: Option<Login>,
+    /// The transaction.
+    pub envelope: Envelope,
+    /// The recipient in question during RCPT.
+    pub recipient: Option<ForwardPath>,
+    /// The message after its last byte.
+    pub message: Option<MessageFacts>,
+}
+
+/// Which of the three kinds of port the client came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Port {
+    /// Port 25: mail from other servers.
+    Smtp,
+    /// Port 587: users, STARTTLS (RFC 6409).
+    Submission,
+    /// Port 465: users, TLS from the first byte (RFC 8314).
+    Submissions,
+}
+
+/// The client of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Address of the TCP peer; an IPv4 address inside IPv6 is unmapped.
+    pub ip: IpAddr,
+    /// Where it came in.
+    pub port: Port,
+    /// TLS version and cipher suite, once there are any.
+    pub tls: Option<Tls>,
+}
+
+/// What was negotiated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tls {
+    /// For example `TLSv1.3`.
+    pub version: String,
+    /// Name of the cipher suite.
+    pub cipher: String,
+}
+
+/// Sessions that are open, this one included, and how many the server can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// All sessions.
+    pub sessions: usize,
+    /// The most that are served at once.
+    pub capacity: usize,
+    /// Sessions of this client's address.
+    pub sessions_of_client: usize,
+    /// The most of one address, so that one client cannot take all places.
+    pub capacity_of_client: usize,
+}
+
+/// Networks that this machine is attached to, and its gateways.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MachineNetwork {
+    /// Networks of its interfaces.
+    pub attached: Vec<Network>,
+    /// Default gateways: behind NAT, strangers can seem to come from there.
+    pub gateways: Vec<IpAddr>,
+}
+
+/// A try to sign in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The login name as it was sent, cut to a sane length; empty before credentials came.
+    pub login: String,
+    /// Whether the password is right; `None` before it was checked.
+    pub password: Option<PasswordCheck>,
+    /// Failed logins of this address within the window.
+    pub failures: u32,
+    /// Set while the address may not try again: the local time when it may.
+    pub blocked_until: Option<String>,
+}
+
+/// What the check of a password said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordCheck {
+    /// It is the user's.
+    Right,
+    /// It is not, or there is no such user.
+    Wrong,
+    /// It could not be checked now.
+    Unavailable,
+}
+
+/// Who signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Login {
+    /// User name.
+    pub user: String,
+    /// False once the password was changed after this session signed in.
+    pub current: bool,
+}
+
+/// The envelope so far.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Envelope {
+    /// MAIL FROM as it was sent.
+    pub sender: Option<ReversePath>,
+    /// SIZE parameter, in bytes (RFC 1870).
+    pub declared_size: Option<u64>,
+    /// Recipients accepted so far, as they were sent.
+    pub recipients: Vec<ForwardPath>,
+    /// Recipients refused because there were too many.
+    pub over_limit: u32,
+}
+
+/// What the content says, read once when it has arrived.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MessageFacts {
+    /// Bytes after dot-unstuffing, before anything is added here.
+    pub size: u64,
+    /// Whether it passed the size at which the session stopped keeping it.
+    pub oversize: bool,
+    /// `Received` fields at the top level.
+    pub hops: usize,
+    /// Mailboxes of all From fields.
+    pub from: Vec<Address>,
+    /// Mailboxes of all Sender fields.
+    pub sender: Vec<Address>,
+    /// From or Sender fields, or parts of them, that are no mailboxes.
+    pub unreadable_authors: Vec<String>,
+    /// The largest attachment, decoded.
+    pub largest_attachment: Option<Attachment>,
+    /// Names of header fields that only automatic forwarding leaves.
+    pub forward_marks: Vec<String>,
+    /// Whether there is a Resent-From or Resent-Sender field.
+    pub resent: bool,
+    /// Addresses in Delivered-To fields.
+    pub delivered_to: Vec<Address>,
+    /// Whether it is a delivery or disposition notification (RFC 3464, RFC 8098).
+    pub notification: bool,
+}
+
+/// A part of a message that counts as attachment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// File name, or the content type where there is none.
+    pub name: String,
+    /// Decoded bytes.
+    pub size: u64,
+}
+
+impl Facts {
+    /// The facts of a connection before anything was said.
+    pub fn of_client(client: Client) -> Self {
+        Self {
+            client,
+            load: None,
+            network: None,
+            helo: None,
+            attempt: None,
+            login: None,
+            envelope: Envelope::default(),
+            recipient: None,
+            message: None,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The decisions: pure functions of facts and settings.
+//!
+//! The server asks at each [`Stage`] of a session. [`needs`] says which facts the active rules read, the server fetches
+//! those, and [`decide`] walks the rules of [`stage`] in their order. A decision is a value with its whole trace, so
+//! it can be shown, tried and repeated. After acceptance [`plan`] says what is to be done.
+//! Refusal codes and texts stand in [`reason`] alone.
+//! What never lives here: sockets, the store, the clock, `async`. It knows `smtp` and `settings`; `server` and `control` call it.
+
+mod decision;
+pub mod facts;
+mod plan;
+pub mod reason;
+mod rules;
+mod stage;
+mod trust;
+
+pub use decision::{Decision, Finding, Outcome, Step};
+pub use facts::Facts;
+pub use plan::{Delivery, Plan, plan};
+pub use reason::Reason;
+pub use rules::auth::auth_needs_tls;
+pub use stage::{Needs, Stage, decide, needs};
+pub use trust::{Trust, is_local_network};

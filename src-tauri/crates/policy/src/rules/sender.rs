@@ -1,0 +1,71 @@
+//! Rules at MAIL.
+
+use settings::Settings;
+use smtp::ReversePath;
+
+use crate::decision::Finding;
+use crate::facts::{Facts, Port};
+use crate::reason::Reason;
+use crate::trust::Trust;
+
+/// RFC 6409 §4.3: on the submission ports users sign in first. Local devices may be exempt.
+pub(crate) fn submission_login(facts: &Facts, settings: &Settings) -> Finding {
+    if facts.client.port == Port::Smtp {
+        return Finding::skip("mail from other servers comes in here");
+    }
+    match Trust::of(facts, settings) {
+        Trust::User(user) => Finding::pass(user, "signed in"),
+        Trust::LocalNetwork => Finding::pass(
+            facts.client.ip.to_string(),
+            "the local network need not sign in",
+        ),
+        Trust::Stranger => Finding::refuse("not signed in", Reason::AuthenticationRequired),
+    }
+}
+
+/// A session ends to be the user's when the password changes or the account is disabled.
+pub(crate) fn login_current(facts: &Facts, settings: &Settings) -> Finding {
+    let Some(login) = &facts.login else {
+        return Finding::skip("not signed in");
+    };
+    let enabled = settings.user(&login.user).is_some_and(|user| user.enabled);
+    if login.current && enabled {
+        Finding::pass(&login.user, "the account is as it was at sign-in")
+    } else {
+        Finding::refuse(&login.user, Reason::LoginOutdated)
+    }
+}
+
+/// RFC 1870 §6: a size announced above the limit is refused before anything is sent.
+pub(crate) fn declared_size(facts: &Facts, settings: &Settings) -> Finding {
+    let Some(size) = facts.envelope.declared_size else {
+        return Finding::skip("no size announced");
+    };
+    let limit = settings.general.max_message_bytes();
+    let input = format!("{size} of {limit} bytes");
+    if size > limit {
+        Finding::refuse(input, Reason::DeclaredSizeTooLarge { size, limit })
+    } else {
+        Finding::pass(input, "within the limit")
+    }
+}
+
+/// A sender without domain is completed for our own clients and refused from others.
+pub(crate) fn qualified(facts: &Facts, settings: &Settings) -> Finding {
+    let Some(path) = &facts.envelope.sender else {
+        return Finding::skip("no sender");
+    };
+    match path {
+        ReversePath::Null => Finding::pass("<>", "the null sender of notifications"),
+        ReversePath::Address(address) => Finding::pass(address.to_string(), "a full address"),
+        ReversePath::Unqualified(_) if Trust::of(facts, settings).may_relay() => {
+            Finding::pass(path.to_string(), "completed with our domain")
+        }
+        ReversePath::Unqualified(_) => Finding::refuse(
+            path.to_string(),
+            Reason::SenderNotQualified {
+                sender: path.to_string(),
+            },
+        ),
+    }
+}

@@ -1,0 +1,3 @@
+//! The ways in which a message leaves this server's hands.
+
+pub mod maildir;

@@ -1,0 +1,36 @@
+//! Everything that touches the world: sockets, TLS, time, randomness, threads, delivery.
+//!
+//! It gathers facts, lets `policy` decide, and carries the decision out. What never lives here: the text of a refusal,
+//! or a rule. `control` starts it through [`supervisor::Supervisor`] and reads what it says in [`status`].
+
+pub mod clock;
+mod connection;
+mod content;
+pub mod deliver;
+pub mod dns;
+mod gather;
+pub mod listener;
+pub mod machine;
+mod places;
+mod record;
+mod running;
+mod session;
+mod shared;
+mod snapshot;
+pub mod status;
+mod stream;
+pub mod supervisor;
+pub mod tls;
+
+pub use gather::message_facts;
+pub use running::requests::{APPLY, Applied, Apply, START, STOP, rows};
+pub use snapshot::Snapshot;
+pub use supervisor::{Supervisor, Wish};
+
+/// Sixty-four random bits from the system.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // The system's source does not fail once it has started; zero would only make a token guessable.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
+}

@@ -1,0 +1,182 @@
+//! What the journal will say of a connection, a transaction or a login, while it happens.
+
+use policy::{Decision, Facts, Step};
+use settings::Settings;
+use smtp::Reply;
+use store::journal::{Entry, Kind, Outcome};
+use store::setting::Revision;
+
+/// Steps kept of one entry; a client that goes on and on does not fill the disk.
+const MAX_STEPS: usize = 300;
+/// Recipients named in one entry.
+const MAX_RECIPIENTS: usize = 100;
+
+/// An entry in the making.
+#[derive(Debug)]
+pub struct Record {
+    /// The short word that ends every refusal and opens this entry.
+    pub token: String,
+    kind: Kind,
+    at_ms: i64,
+    steps: Vec<Step>,
+    left_out: usize,
+    recipients: Vec<String>,
+    refusal: Option<Refusal>,
+    accepted: Option<String>,
+    /// Subject and Message-ID, for people who look for a message.
+    pub subject: Option<String>,
+    /// See [`Self::subject`].
+    pub message_id: Option<String>,
+}
+
+#[derive(Debug)]
+struct Refusal {
+    reply: String,
+    setting: String,
+    temporary: bool,
+}
+
+impl Record {
+    /// Begins an entry.
+    pub fn new(kind: Kind, token: String, at_ms: i64) -> Self {
+        Self {
+            token,
+            kind,
+            at_ms,
+            steps: Vec::new(),
+            left_out: 0,
+            recipients: Vec::new(),
+            refusal: None,
+            accepted: None,
+            subject: None,
+            message_id: None,
+        }
+    }
+
+    /// Adds the checks of a decision.
+    pub fn decided(&mut self, decision: &Decision) {
+        for step in &decision.trace {
+            self.step(step.clone());
+        }
+    }
+
+    /// Adds one line.
+    pub fn step(&mut self, step: Step) {
+        if self.steps.len() < MAX_STEPS {
+            self.steps.push(step);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Names a recipient, whatever became of it.
+    pub fn recipient(&mut self, path: String) {
+        if self.recipients.len() < MAX_RECIPIENTS && !self.recipients.contains(&path) {
+            self.recipients.push(path);
+        }
+    }
+
+    /// A refusal went to the client. Protocol errors come without a setting and without a step of a rule.
+    pub fn refused(&mut self, reply: &Reply, setting: Option<&str>) {
+        if setting.is_none()
+            && self
+                .refusal
+                .as_ref()
+                .is_some_and(|refusal| !refusal.setting.is_empty())
+        {
+            return;
+        }
+        self.refusal = Some(Refusal {
+            reply: reply.to_string(),
+            setting: setting.unwrap_or_default().into(),
+            temporary: reply.is_temporary(),
+        });
+    }
+
+    /// Whether the client was refused anything.
+    pub fn has_refusal(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// The message was taken with this reply.
+    pub fn accepted(&mut self, reply: &Reply) {
+        self.accepted = Some(reply.to_string());
+    }
+
+    /// The message was not taken after all.
+    pub fn not_accepted(&mut self) {
+        self.accepted = None;
+    }
+
+    /// The entry as it stands, with the facts that led to it.
+    pub fn entry(&self, facts: &Facts, settings: &Settings, revision: Revision) -> Entry {
+        let (outcome, reply, decided_by) = match (&self.accepted, &self.refusal) {
+            (Some(reply), _) => (Outcome::Accepted, reply.clone(), String::new()),
+            (None, Some(refusal)) => {
+                let outcome = if refusal.temporary {
+                    Outcome::Deferred
+                } else {
+                    Outcome::Refused
+                };
+                (outcome, refusal.reply.clone(), refusal.setting.clone())
+            }
+            (None, None) => (Outcome::Aborted, String::new(), String::new()),
+        };
+        let mut steps = self.steps.clone();
+        if self.left_out > 0 {
+            steps.push(note(
+                "protocol",
+                "left_out",
+                format!("{} more checks are not kept", self.left_out),
+            ));
+        }
+        let sender = facts.envelope.sender.as_ref().map(ToString::to_string);
+        Entry {
+            token: self.token.clone(),
+            at_ms: self.at_ms,
+            kind: self.kind,
+            client_ip: facts.client.ip.to_string(),
+            helo: facts.helo.clone().unwrap_or_default(),
+            login: self.login(facts, settings).unwrap_or_default(),
+            sender: sender
+                .filter(|_| self.kind == Kind::Transaction)
+                .unwrap_or_default(),
+            recipients: self.recipients.clone(),
+            size: facts.message.as_ref().map_or(0, |message| message.size),
+            message_id: self.message_id.clone().unwrap_or_default(),
+            subject: self.subject.clone().unwrap_or_default(),
+            outcome,
+            reply,
+            decided_by,
+            revision,
+            facts: serde_json::to_value(facts).unwrap_or_default(),
+            trace: serde_json::to_value(steps).unwrap_or_default(),
+        }
+    }
+
+    /// Who signed in, or tried to. What was typed is shown only if it is a user's name: people type passwords there.
+    fn login(&self, facts: &Facts, settings: &Settings) -> Option<String> {
+        if let Some(login) = &facts.login {
+            return Some(login.user.clone());
+        }
+        let attempt = facts
+            .attempt
+            .as_ref()
+            .filter(|_| self.kind == Kind::Login)?;
+        settings
+            .user_of_login(&attempt.login)
+            .map(|user| user.name.clone())
+    }
+}
+
+/// A line that says what happened, without a rule behind it.
+pub fn note(stage: &str, check: &str, text: impl Into<String>) -> Step {
+    Step {
+        stage: stage.into(),
+        check: check.into(),
+        result: "note".into(),
+        input: String::new(),
+        text: text.into(),
+        setting: None,
+    }
+}

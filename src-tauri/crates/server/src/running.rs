@@ -1,0 +1,285 @@
+//! The server between start and stop: opens the ports, takes new settings over, answers requests of other processes,
+//! and keeps house.
+
+pub(crate) mod requests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use settings::{Problem, Settings};
+use store::{Store, StoreError, journal, login_failure, request, setting};
+use tokio::time::timeout;
+
+use crate::clock;
+use crate::listener::Listeners;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+use crate::status::{State, Status};
+use crate::supervisor::{Wish, Wishes};
+use crate::tls::{self, Certificates};
+
+/// How soon the settings and requests of other processes are seen.
+const GLANCE: Duration = Duration::from_millis(200);
+const RETRY_PORTS: Duration = Duration::from_secs(10);
+const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(5);
+const KEEP_HOUSE: Duration = Duration::from_secs(600);
+/// Sessions may finish what they do for this long when the server stops.
+const GRACE: Duration = Duration::from_secs(20);
+/// The mail log never grows beyond this, whatever the days say.
+const MAX_JOURNAL_ROWS: u64 = 1_000_000;
+const DAY_MS: i64 = 86_400_000;
+const REQUESTS_KEPT_MS: i64 = 3_600_000;
+
+/// A server with open ports.
+struct Running {
+    shared: Arc<Shared>,
+    listeners: Listeners,
+    since_ms: i64,
+    seen: Option<i64>,
+    /// What needs attention though the server runs.
+    problem: Option<Problem>,
+}
+
+/// When each regular duty was last done.
+struct Duties {
+    ports: Instant,
+    certificate: Instant,
+    house: Option<Instant>,
+}
+
+/// Serves until the wish changes. Returns the wish that ended it.
+///
+/// # Errors
+/// Why no mail can be served.
+pub(crate) async fn run(store: &Store, wishes: &mut Wishes) -> Result<Wish, Problem> {
+    let mut running = Running::start(store)?;
+    running.publish();
+    let mut duties = Duties {
+        ports: Instant::now(),
+        certificate: Instant::now(),
+        house: None,
+    };
+    let wish = loop {
+        running.glance().await;
+        running.do_duties(&mut duties).await;
+        let wish = wishes.changed_within(GLANCE).await;
+        if wish != Wish::Run {
+            break wish;
+        }
+    };
+    running.stop().await;
+    Ok(wish)
+}
+
+/// The newest settings, if they are complete enough to serve mail.
+pub(crate) fn read_settings(store: &Store) -> Result<Snapshot, Problem> {
+    let snapshot = store.read(|conn| Snapshot::read(conn)).map_err(|error| storage(&error))?.map_err(|problems| {
+        let what: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Problem::new(
+            problems.first().map(|problem| problem.path.clone()).unwrap_or_default(),
+            "settings_unreadable",
+            format!("the stored settings cannot be read, so no mail is served; nothing was changed. {}", what.join("; ")),
+        )
+    })?;
+    if snapshot.settings.is_set_up() {
+        Ok(snapshot)
+    } else {
+        Err(Problem::new(
+            "general.domain",
+            "not_set_up",
+            "the domain and the host name are not set yet; set general.domain and general.hostname, then mail can be served",
+        ))
+    }
+}
+
+fn storage(error: &StoreError) -> Problem {
+    Problem::new("", "storage", error.to_string())
+}
+
+impl Running {
+    fn start(store: &Store) -> Result<Self, Problem> {
+        let snapshot = read_settings(store)?;
+        let loaded = tls::load(&snapshot.settings, &store.data_dir().tls())?;
+        let certificates = Arc::new(Certificates::new(loaded));
+        let config = tls::server_config(certificates.clone()).map_err(|error| {
+            Problem::new(
+                "service.certificate",
+                "tls",
+                format!("TLS cannot be used: {error}"),
+            )
+        })?;
+        let settings = snapshot.settings.clone();
+        let shared = Arc::new(Shared::new(store.clone(), snapshot, certificates, config));
+        let mut listeners = Listeners::default();
+        listeners.open(&shared, &settings);
+        if !listeners.is_open() {
+            let first = listeners
+                .report()
+                .into_iter()
+                .find_map(|listening| listening.problem);
+            return Err(first.unwrap_or_else(|| {
+                Problem::new(
+                    "service.smtp",
+                    "no_address",
+                    "no address to listen on is set; add one, for example [::]:25",
+                )
+            }));
+        }
+        Ok(Self {
+            shared,
+            listeners,
+            since_ms: clock::now_ms(),
+            seen: None,
+            problem: None,
+        })
+    }
+
+    /// Says how things stand.
+    fn publish(&self) {
+        let snapshot = self.shared.current.get();
+        let failed = self
+            .listeners
+            .report()
+            .into_iter()
+            .find_map(|listening| listening.problem);
+        Status {
+            since_ms: self.since_ms,
+            revision: snapshot.revision.0,
+            listeners: self.listeners.report(),
+            local_networks: self.local_networks(&snapshot.settings),
+            certificate_not_after: Some(self.shared.certificates.not_after()),
+            ..Status::plain(State::Running, self.problem.clone().or(failed))
+        }
+        .publish(&self.shared.store);
+    }
+
+    fn local_networks(&self, settings: &Settings) -> Vec<String> {
+        match &settings.service.local_networks {
+            Some(list) => list.iter().map(ToString::to_string).collect(),
+            None => self
+                .shared
+                .machine
+                .network()
+                .attached
+                .iter()
+                .filter(|network| network.unfit_as_local().is_none())
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+
+    /// Looks whether anything was committed since the last time: settings, or requests.
+    async fn glance(&mut self) {
+        let Ok(version) = self.shared.store.data_version() else {
+            return;
+        };
+        if self.seen.replace(version) == Some(version) {
+            return;
+        }
+        let latest = self.shared.store.read(|conn| setting::latest(conn));
+        if latest.is_ok_and(|latest| latest != self.shared.current.get().revision) {
+            self.take_over().await;
+        }
+        let pending = self
+            .shared
+            .store
+            .read(|conn| request::pending(conn))
+            .unwrap_or_default();
+        for request in pending {
+            self.answer(request).await;
+        }
+    }
+
+    /// Puts the newest stored settings in force, which another process committed.
+    async fn take_over(&mut self) {
+        match read_settings(&self.shared.store) {
+            Ok(snapshot) => {
+                let effects = settings::change::effects(
+                    &self.shared.current.get().settings,
+                    &snapshot.settings,
+                );
+                self.problem = None;
+                if effects.rebind {
+                    // Committed without being tried here: what cannot be opened is shown and tried again.
+                    self.listeners
+                        .change(&self.shared, &snapshot.settings)
+                        .await
+                        .unwrap_or_else(|problems| {
+                            self.problem = problems.into_iter().next();
+                        });
+                }
+                if effects.certificate {
+                    self.load_certificate(&snapshot.settings);
+                }
+                self.shared.current.replace(snapshot);
+            }
+            Err(problem) => self.problem = Some(problem),
+        }
+        self.publish();
+    }
+
+    fn load_certificate(&mut self, settings: &Settings) {
+        match tls::load(settings, &self.shared.store.data_dir().tls()) {
+            Ok(loaded) => self.shared.certificates.replace(loaded),
+            Err(problem) => {
+                tracing::error!("the certificate in use is kept: {problem}");
+                self.problem = Some(problem);
+            }
+        }
+    }
+
+    async fn do_duties(&mut self, duties: &mut Duties) {
+        if self.listeners.has_failed() && duties.ports.elapsed() > RETRY_PORTS {
+            duties.ports = Instant::now();
+            let settings = self.shared.current.get();
+            self.listeners.open(&self.shared, &settings.settings);
+            self.publish();
+        }
+        if duties.certificate.elapsed() > LOOK_AT_CERTIFICATE {
+            duties.certificate = Instant::now();
+            if self.shared.certificates.is_stale() {
+                self.problem = None;
+                let snapshot = self.shared.current.get();
+                self.load_certificate(&snapshot.settings);
+                self.publish();
+            }
+        }
+        if duties.house.is_none_or(|last| last.elapsed() > KEEP_HOUSE) {
+            duties.house = Some(Instant::now());
+            self.keep_house().await;
+        }
+    }
+
+    /// Removes what is older than the settings allow, a few thousand rows at a time so that mail goes on meanwhile.
+    async fn keep_house(&self) {
+        let store = &self.shared.store;
+        let now = clock::now_ms();
+        let days = i64::from(self.shared.current.get().settings.service.journal_days);
+        loop {
+            let pruned = store
+                .write(move |tx| {
+                    login_failure::prune(tx, now - DAY_MS)?;
+                    request::prune(tx, now - REQUESTS_KEPT_MS)?;
+                    journal::prune(tx, now - days * DAY_MS, MAX_JOURNAL_ROWS)
+                })
+                .await;
+            match pruned {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!("old entries could not be removed: {error}");
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn stop(self) {
+        self.listeners.close().await;
+        self.shared.stop.cancel();
+        self.shared.sessions.close();
+        if timeout(GRACE, self.shared.sessions.wait()).await.is_err() {
+            tracing::warn!("some sessions did not end in time and were cut");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Requests of other processes and of the window: changes that must be tried before they are stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use settings::{Problem, change};
+use store::request::{self, Request};
+use store::setting;
+
+use super::{Running, read_settings, storage};
+use crate::snapshot::Snapshot;
+use crate::{clock, tls};
+
+/// Kind of the request to apply settings.
+pub const APPLY: &str = "apply";
+/// Kind of the request to start serving.
+pub const START: &str = "start";
+/// Kind of the request to stop serving.
+pub const STOP: &str = "stop";
+
+/// A settings document to be tried and stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Apply {
+    /// What to change; see `Settings::merged`.
+    pub document: Value,
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Applied {
+    /// In force, as this revision.
+    Revision(i64),
+    /// Refused; nothing was changed.
+    Problems(Vec<Problem>),
+}
+
+impl Running {
+    pub(super) async fn answer(&mut self, request: Request) {
+        let answer = match request.kind.as_str() {
+            APPLY => match serde_json::from_value::<Apply>(request.body) {
+                Ok(apply) => serde_json::to_value(self.apply(apply).await).unwrap_or_default(),
+                Err(error) => {
+                    json!({"problems": [Problem::new("", "unreadable", error.to_string())]})
+                }
+            },
+            // Start and stop are the supervisor's; it looks for them itself.
+            START | STOP => return,
+            other => {
+                json!({"problems": [Problem::new("", "unknown_request", format!("unknown request {other}"))]})
+            }
+        };
+        let id = request.id;
+        let written = self
+            .shared
+            .store
+            .write(move |tx| request::answer(tx, id, &answer, clock::now_ms()))
+            .await;
+        if let Err(error) = written {
+            tracing::error!("a request could not be answered: {error}");
+        }
+    }
+
+    /// Try, store, put in force. If trying fails, nothing was stored and the old settings run on.
+    async fn apply(&mut self, apply: Apply) -> Applied {
+        let base = match read_settings(&self.shared.store) {
+            Ok(snapshot) => snapshot,
+            Err(problem) => return Applied::Problems(vec![problem]),
+        };
+        let new = match base.settings.merged(&apply.document) {
+            Ok(settings) => settings,
+            Err(problems) => return Applied::Problems(problems),
+        };
+        let effects = change::effects(&self.shared.current.get().settings, &new);
+        let certificate = match effects
+            .certificate
+            .then(|| tls::load(&new, &self.shared.store.data_dir().tls()))
+        {
+            Some(Err(problem)) => return Applied::Problems(vec![problem]),
+            Some(Ok(loaded)) => Some(loaded),
+            None => None,
+        };
+        if effects.rebind
+            && let Err(problems) = self.listeners.change(&self.shared, &new).await
+        {
+            self.publish();
+            return Applied::Problems(problems);
+        }
+        let rows = rows(&new);
+        let stored = self
+            .shared
+            .store
+            .write(move |tx| {
+                setting::replace(tx, &rows, &apply.author, &apply.reason, clock::now_ms())
+            })
+            .await;
+        match stored {
+            Ok(revision) => {
+                if let Some(loaded) = certificate {
+                    self.shared.certificates.replace(loaded);
+                }
+                self.problem = None;
+                self.shared.current.replace(Snapshot {
+                    revision,
+                    settings: new,
+                });
+                self.publish();
+                Applied::Revision(revision.0)
+            }
+            Err(error) => {
+                // Back to the sockets of the settings that stay in force.
+                let old = self.shared.current.get();
+                if let Err(problems) = self.listeners.change(&self.shared, &old.settings).await {
+                    self.problem = problems.into_iter().next();
+                }
+                self.publish();
+                Applied::Problems(vec![storage(&error)])
+            }
+        }
+    }
+}
+
+/// The settings as the store keeps them.
+pub fn rows(settings: &settings::Settings) -> Vec<setting::Row> {
+    settings
+        .to_rows()
+        .into_iter()
+        .map(|row| setting::Row {
+            section: row.section,
+            key: row.key,
+            value: row.value,
+        })
+        .collect()
+}

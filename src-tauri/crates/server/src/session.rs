@@ -1,0 +1,393 @@
+//! The server's side of a session: gathers facts, asks the policy, acts, and keeps the record.
+
+mod accept;
+
+use std::sync::Arc;
+
+use policy::facts::{Client, Envelope, Load, Login, PasswordCheck, Port, Tls};
+use policy::{Decision, Facts, Reason, Stage, decide, needs};
+use smtp::{
+    Answer, Credentials, Domain, ForwardPath, MailParameters, Profile, Question, Reply,
+    ReversePath, Role,
+};
+use store::journal::Kind;
+use tokio::time::sleep;
+
+use crate::content::Arriving;
+use crate::record::{Record, note};
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+use crate::{clock, gather};
+
+/// Syntax errors after which a client is shown out.
+const MAX_PROTOCOL_ERRORS: u32 = 50;
+/// RCPT commands of one transaction, whatever becomes of them.
+const MAX_RCPT_COMMANDS: usize = 20_000;
+
+/// A session from the server's point of view.
+pub(crate) struct Conversation {
+    shared: Arc<Shared>,
+    /// Settings in force; replaced between transactions.
+    snapshot: Arc<Snapshot>,
+    facts: Facts,
+    /// When the password of the login was set, to notice a change.
+    password_set_at: Option<i64>,
+    /// What is said about the connection as a whole.
+    connection: Record,
+    /// The transaction under way.
+    transaction: Option<Transaction>,
+    /// Whether any transaction of this session has been recorded.
+    recorded: bool,
+    closed: bool,
+    /// The transaction is over once the reply that is about to be written is made.
+    ending: bool,
+    /// Greeted with EHLO.
+    extended: bool,
+    smtputf8: bool,
+    /// The setting behind the refusal that is about to be written.
+    refusing: Option<Option<&'static str>>,
+    /// The refusal that is about to be written has an entry of its own, with this token.
+    own_token: Option<String>,
+}
+
+struct Transaction {
+    record: Record,
+    arriving: Arriving,
+    scanner: message::Scanner,
+}
+
+impl Conversation {
+    pub(crate) fn new(shared: Arc<Shared>, client: Client, load: Load) -> Self {
+        let snapshot = shared.current.get();
+        let connection = Record::new(Kind::Connection, shared.new_token(), clock::now_ms());
+        let mut facts = Facts::of_client(client);
+        facts.load = Some(load);
+        Self {
+            shared,
+            snapshot,
+            facts,
+            password_set_at: None,
+            connection,
+            transaction: None,
+            recorded: false,
+            closed: false,
+            ending: false,
+            extended: false,
+            smtputf8: false,
+            refusing: None,
+            own_token: None,
+        }
+    }
+
+    /// What the session announces under the settings in force.
+    pub(crate) fn profile(&mut self) -> Profile {
+        if self.transaction.is_none() {
+            self.snapshot = self.shared.current.get();
+        }
+        let general = &self.snapshot.settings.general;
+        let (role, offers_auth) = match self.facts.client.port {
+            Port::Smtp => (Role::Inbound, general.smtp_auth),
+            Port::Submission => (Role::Submission, true),
+            Port::Submissions => (Role::Submissions, true),
+        };
+        Profile {
+            role,
+            banner: general.greeting_text(),
+            hostname: general.hostname.clone().unwrap_or_else(Domain::localhost),
+            max_message_size: general.max_message_bytes(),
+            offers_starttls: true,
+            offers_auth,
+            auth_needs_tls: policy::auth_needs_tls(&self.facts.client, &self.snapshot.settings),
+            max_protocol_errors: MAX_PROTOCOL_ERRORS,
+            max_recipients_hard: MAX_RCPT_COMMANDS,
+        }
+    }
+
+    /// Whether no transaction is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.transaction.is_none()
+    }
+
+    pub(crate) fn tls_started(&mut self, tls: Tls) {
+        self.connection.step(note(
+            "connect",
+            "starttls",
+            format!("{}, {}", tls.version, tls.cipher),
+        ));
+        self.facts.client.tls = Some(tls);
+        // RFC 3207 §4.2: what was known before is forgotten.
+        self.facts.helo = None;
+        self.facts.login = None;
+    }
+
+    pub(crate) fn handshake_failed(&mut self, error: &std::io::Error) {
+        self.connection.step(note(
+            "connect",
+            "tls_handshake",
+            format!("the TLS handshake failed: {error}"),
+        ));
+    }
+
+    fn record(&mut self) -> &mut Record {
+        self.transaction
+            .as_mut()
+            .map_or(&mut self.connection, |transaction| &mut transaction.record)
+    }
+
+    /// A reply is about to be written: refusals get their token and are remembered.
+    pub(crate) fn replied(&mut self, reply: Reply) -> Reply {
+        let decided = self.refusing.take();
+        let utf8 = self.smtputf8;
+        if !reply.is_refusal() {
+            return reply;
+        }
+        if let Some(token) = self.own_token.take() {
+            return reply.with_token(&token);
+        }
+        let reply = reply
+            .with_token(&self.record().token.clone())
+            .with_utf8(utf8);
+        self.record().refused(&reply, decided.flatten());
+        if decided.is_none() {
+            self.record().step(policy::Step {
+                result: "refuse".into(),
+                ..note("protocol", "syntax", reply.to_string())
+            });
+        }
+        self.post_early();
+        reply
+    }
+
+    /// The next bytes of the message.
+    pub(crate) async fn content(&mut self, bytes: Vec<u8>) {
+        let spool = self.shared.spool();
+        if let Some(transaction) = &mut self.transaction {
+            transaction.scanner.push(&bytes);
+            transaction.arriving.push(bytes, &spool).await;
+        }
+    }
+
+    /// Answers a question of the session.
+    pub(crate) async fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Connect => self.ask(Stage::Connect),
+            Question::Helo { name, extended } => {
+                self.facts.helo = Some(clip(&name));
+                self.extended = extended;
+                self.ask(Stage::Helo)
+            }
+            Question::AuthStart { .. } => self.auth_start(),
+            Question::Auth(credentials) => self.auth(credentials).await,
+            Question::Sender { path, parameters } => self.sender(path, &parameters),
+            Question::Recipient { path, .. } => self.recipient(path),
+            Question::Data { .. } => self.ask_and_end(Stage::Data),
+            Question::Message { size, oversize } => self.message(size, oversize).await,
+        }
+    }
+
+    /// Decides, keeps the trace, and turns a refusal into its reply.
+    fn ask(&mut self, stage: Stage) -> Answer {
+        let decision = decide(stage, &self.facts, &self.snapshot.settings);
+        self.record().decided(&decision);
+        self.answer_of(&decision)
+    }
+
+    /// Like [`Self::ask`], where a refusal is the end of the transaction.
+    fn ask_and_end(&mut self, stage: Stage) -> Answer {
+        let answer = self.ask(stage);
+        self.ending = !matches!(answer, Answer::Accept);
+        answer
+    }
+
+    fn answer_of(&mut self, decision: &Decision) -> Answer {
+        match &decision.refusal {
+            None => Answer::Accept,
+            Some(reason) => self.refuse(reason),
+        }
+    }
+
+    fn refuse(&mut self, reason: &Reason) -> Answer {
+        self.refusing = Some(reason.setting());
+        if reason.closes() {
+            Answer::Close(reason.reply())
+        } else {
+            Answer::Refuse(reason.reply())
+        }
+    }
+
+    fn auth_start(&mut self) -> Answer {
+        if needs(Stage::AuthStart, &self.snapshot.settings).failures {
+            match gather::failures(&self.shared.store, self.facts.client.ip) {
+                Ok(attempt) => self.facts.attempt = Some(attempt),
+                Err(_) => return self.refuse(&Reason::PasswordCheckUnavailable),
+            }
+        }
+        self.ask(Stage::AuthStart)
+    }
+
+    /// A login is an entry of its own when it fails, so that the admin sees who knocks.
+    async fn auth(&mut self, credentials: Credentials) -> Answer {
+        let mut attempt = match gather::failures(&self.shared.store, self.facts.client.ip) {
+            Ok(attempt) => attempt,
+            Err(_) => return self.refuse(&Reason::PasswordCheckUnavailable),
+        };
+        // Another session may have failed for the tenth time while this one typed.
+        if let Some(until) = attempt.blocked_until.clone() {
+            let ip = self.facts.client.ip;
+            self.facts.attempt = Some(attempt);
+            return self.refuse(&Reason::TooManyFailedLogins { ip, until });
+        }
+        gather::check_password(
+            &self.shared,
+            &self.snapshot.settings,
+            &credentials,
+            &mut attempt,
+        )
+        .await;
+        let login = attempt.login.clone();
+        let wrong = attempt.password == Some(PasswordCheck::Wrong);
+        self.facts.attempt = Some(attempt);
+        let decision = decide(Stage::Auth, &self.facts, &self.snapshot.settings);
+        self.connection.decided(&decision);
+        if decision.accepts() {
+            self.password_set_at = gather::password_set_at(&self.shared.store, &login)
+                .ok()
+                .flatten();
+            self.facts.login = Some(Login {
+                user: login,
+                current: true,
+            });
+        } else if wrong {
+            let delay =
+                gather::record_failure(&self.shared.store, self.facts.client.ip, login).await;
+            sleep(delay.unwrap_or_default()).await;
+        }
+        let answer = self.answer_of(&decision);
+        if !decision.accepts() {
+            self.record_login(&decision).await;
+        }
+        answer
+    }
+
+    /// Writes the failed login down under a token of its own, which its reply will carry.
+    async fn record_login(&mut self, decision: &Decision) {
+        let Some(reason) = &decision.refusal else {
+            return;
+        };
+        let token = self.shared.new_token();
+        let mut record = Record::new(Kind::Login, token.clone(), clock::now_ms());
+        record.decided(decision);
+        record.refused(&reason.reply().with_token(&token), reason.setting());
+        self.write(&record).await;
+        self.own_token = Some(token);
+        self.recorded = true;
+    }
+
+    fn sender(&mut self, path: ReversePath, parameters: &MailParameters) -> Answer {
+        self.snapshot = self.shared.current.get();
+        self.smtputf8 = parameters.smtputf8;
+        self.transaction = Some(Transaction {
+            record: Record::new(Kind::Transaction, self.shared.new_token(), clock::now_ms()),
+            arriving: Arriving::default(),
+            scanner: message::Scanner::new(),
+        });
+        self.facts.envelope = Envelope {
+            sender: Some(path),
+            declared_size: parameters.size,
+            ..Envelope::default()
+        };
+        self.facts.recipient = None;
+        self.facts.message = None;
+        let needs = needs(Stage::Sender, &self.snapshot.settings);
+        self.facts.network = needs.network.then(|| self.shared.machine.network());
+        if let Some(login) = self.facts.login.as_mut().filter(|_| needs.login) {
+            gather::refresh_login(&self.shared.store, login, self.password_set_at);
+        }
+        self.ask_and_end(Stage::Sender)
+    }
+
+    fn recipient(&mut self, path: ForwardPath) -> Answer {
+        self.record().recipient(path.to_string());
+        self.facts.recipient = Some(path.clone());
+        let decision = decide(Stage::Recipient, &self.facts, &self.snapshot.settings);
+        self.record().decided(&decision);
+        match &decision.refusal {
+            None if !self.facts.envelope.recipients.contains(&path) => {
+                self.facts.envelope.recipients.push(path)
+            }
+            Some(Reason::TooManyRecipients { .. }) => self.facts.envelope.over_limit += 1,
+            _ => {}
+        }
+        self.answer_of(&decision)
+    }
+
+    /// The reply is made: if it ended the transaction, that is written down now.
+    pub(crate) async fn after_reply(&mut self) {
+        if self.ending {
+            self.transaction_ended().await;
+        }
+    }
+
+    /// The transaction is over without a message, and written down.
+    pub(crate) async fn transaction_ended(&mut self) {
+        self.ending = false;
+        let Some(transaction) = self.transaction.take() else {
+            return;
+        };
+        self.write(&transaction.record).await;
+        self.recorded = true;
+        self.facts.envelope = Envelope::default();
+        self.facts.recipient = None;
+        self.facts.message = None;
+        self.smtputf8 = false;
+    }
+
+    /// The connection is over. Its own entry is written if it says what no other entry says.
+    pub(crate) async fn closed(&mut self) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        self.transaction_ended().await;
+        if !self.recorded || self.connection.has_refusal() {
+            let record = std::mem::replace(
+                &mut self.connection,
+                Record::new(Kind::Connection, String::new(), clock::now_ms()),
+            );
+            self.write(&record).await;
+        }
+    }
+
+    /// Puts the entry as it stands into the writer's queue, so that its token opens something while the session goes on.
+    fn post_early(&mut self) {
+        let record = self
+            .transaction
+            .as_ref()
+            .map_or(&self.connection, |transaction| &transaction.record);
+        let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
+        drop(
+            self.shared
+                .store
+                .write(move |tx| store::journal::upsert(tx, &entry)),
+        );
+    }
+
+    async fn write(&self, record: &Record) {
+        let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
+        let written = self
+            .shared
+            .store
+            .write(move |tx| store::journal::upsert(tx, &entry))
+            .await;
+        if let Err(error) = written {
+            tracing::error!(
+                token = record.token,
+                "the mail log could not be written: {error}"
+            );
+        }
+    }
+}
+
+/// A name from outside, without what would spoil a log, and not too long.
+fn clip(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(255).collect()
+}

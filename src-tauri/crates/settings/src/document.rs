@@ -1,0 +1,288 @@
+//! All sections together, and the way in and out: JSON documents, partial ones too, and rows for the store.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use smtp::Address;
+use ts_rs::TS;
+
+use crate::{FieldInfo, General, Group, Problem, Service, User, accounts};
+
+/// Everything the admin chose. Users and groups are sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Section *service*.
+    pub service: Service,
+    /// Section *general*.
+    pub general: General,
+    /// Section *users*.
+    pub users: Vec<User>,
+    /// Section *groups*.
+    pub groups: Vec<Group>,
+}
+
+/// One stored piece: a scalar section has one row with an empty key, a list section one row an entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Section name.
+    pub section: String,
+    /// Name of the entry, empty for scalar sections.
+    pub key: String,
+    /// The section or the entry.
+    pub value: Value,
+}
+
+/// A document can be wrong in many places; more than this are not listed.
+const MAX_PROBLEMS: usize = 100;
+
+impl Settings {
+    /// These settings with the parts that `document` names replaced. Objects are merged, lists and values replaced.
+    ///
+    /// # Errors
+    /// Every part that cannot be taken, with its path; an unknown key is one of them.
+    pub fn merged(&self, document: &Value) -> Result<Self, Vec<Problem>> {
+        if !document.is_object() {
+            return Err(vec![Problem::new(
+                "",
+                "not_an_object",
+                "settings are a JSON object such as {\"general\": {}}",
+            )]);
+        }
+        let base = serde_json::to_value(self).unwrap_or_default();
+        let mut whole = base.clone();
+        merge(&mut whole, document, 0);
+        let settings = read(whole, &base)?;
+        let problems = settings.check();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// What is wrong with these settings.
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = self.general.check();
+        problems.extend(self.service.check());
+        problems.extend(accounts::check(&self.users, &self.groups));
+        problems.truncate(MAX_PROBLEMS);
+        problems
+    }
+
+    /// What is allowed but worth a second look, in words.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let general = &self.general;
+        let mut warnings = Vec::new();
+        if general.max_recipients < 100 {
+            // RFC 5321 §4.5.3.1.8
+            warnings.push(Problem::new(
+                "general.max_recipients",
+                "below_standard",
+                "the mail standard asks every server to take 100 recipients; some senders will not cope with fewer",
+            ));
+        }
+        if general
+            .max_attachment_size_mb
+            .is_some_and(|mb| mb > general.max_message_size_mb)
+        {
+            warnings.push(Problem::new(
+                "general.max_attachment_size_mb",
+                "above_message_size",
+                "no attachment can reach this limit, because the message size limit is lower",
+            ));
+        }
+        if !general.smtp_auth {
+            warnings.push(Problem::new(
+                "general.smtp_auth",
+                "nobody_signs_in",
+                "with this off, users outside your network cannot send",
+            ));
+        }
+        warnings
+    }
+
+    /// Whether the first-run questions are answered: without domain and host name no mail can be taken.
+    pub fn is_set_up(&self) -> bool {
+        self.general.domain.is_some() && self.general.hostname.is_some()
+    }
+
+    /// The user of that name, whatever its case.
+    pub fn user(&self, name: &str) -> Option<&User> {
+        accounts::find(&self.users, name)
+            .or_else(|| accounts::find(&self.users, &name.to_lowercase()))
+    }
+
+    /// The group of that name, whatever its case.
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        let name = name.to_lowercase();
+        self.groups
+            .binary_search_by(|group| group.name.cmp(&name))
+            .ok()
+            .map(|at| &self.groups[at])
+    }
+
+    /// The user who signs in as `login`: the name alone, or an address in any local domain.
+    pub fn user_of_login(&self, login: &str) -> Option<&User> {
+        match Address::parse(login) {
+            Ok(address) => self.user_of_address(&address),
+            Err(_) => self.user(login),
+        }
+    }
+
+    /// The user whose own address this is: the name, perhaps with `+detail`, in any local domain.
+    pub fn user_of_address(&self, address: &Address) -> Option<&User> {
+        self.is_local(address)
+            .then(|| self.user(&address.base_local()))?
+    }
+
+    /// Whether the address is in one of our domains.
+    pub fn is_local(&self, address: &Address) -> bool {
+        address
+            .domain()
+            .is_some_and(|domain| self.general.is_local_domain(domain))
+    }
+
+    /// What the panes show about each setting.
+    pub fn fields() -> Vec<FieldInfo> {
+        let mut fields = General::fields();
+        fields.extend(Service::fields());
+        fields
+    }
+
+    /// The rows that the store keeps.
+    pub fn to_rows(&self) -> Vec<Row> {
+        let row = |section: &str, key: &str, value: Result<Value, serde_json::Error>| Row {
+            section: section.into(),
+            key: key.into(),
+            value: value.unwrap_or_default(),
+        };
+        let mut rows = vec![
+            row("service", "", serde_json::to_value(&self.service)),
+            row("general", "", serde_json::to_value(&self.general)),
+        ];
+        rows.extend(
+            self.users
+                .iter()
+                .map(|user| row("users", &user.name, serde_json::to_value(user))),
+        );
+        rows.extend(
+            self.groups
+                .iter()
+                .map(|group| row("groups", &group.name, serde_json::to_value(group))),
+        );
+        rows
+    }
+
+    /// The settings that `rows` hold; a section without a row has its defaults.
+    ///
+    /// # Errors
+    /// A row that this program cannot read. The caller must stop, not fall back to defaults: they are another policy.
+    pub fn from_rows(rows: &[Row]) -> Result<Self, Vec<Problem>> {
+        let mut whole = serde_json::Map::new();
+        for row in rows {
+            if row.key.is_empty() {
+                whole.insert(row.section.clone(), row.value.clone());
+            } else if let Value::Array(list) = whole
+                .entry(row.section.clone())
+                .or_insert_with(|| Value::Array(Vec::new()))
+            {
+                list.push(row.value.clone());
+            }
+        }
+        let base = serde_json::to_value(Self::default()).unwrap_or_default();
+        read(Value::Object(whole), &base)
+    }
+
+    /// Gives the lists the order that look-ups rely on, and names the case they are kept in.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.users.sort_by(|a, b| a.name.cmp(&b.name));
+        self.groups.sort_by(|a, b| a.name.cmp(&b.name));
+        self
+    }
+}
+
+/// Puts `change` over `into`. Below the two levels that sections have, values are replaced whole.
+fn merge(into: &mut Value, change: &Value, depth: u8) {
+    match (into, change) {
+        (Value::Object(into), Value::Object(change)) if depth < 2 => {
+            for (key, value) in change {
+                merge(
+                    into.entry(key.clone()).or_insert(Value::Null),
+                    value,
+                    depth + 1,
+                );
+            }
+        }
+        (into, change) => *into = change.clone(),
+    }
+}
+
+/// Reads a document; where a value does not fit, its problem is noted and `base` stands in, so that all are found.
+fn read(mut document: Value, base: &Value) -> Result<Settings, Vec<Problem>> {
+    let mut problems = Vec::new();
+    loop {
+        match serde_path_to_error::deserialize::<_, Settings>(document.clone()) {
+            Ok(settings) if problems.is_empty() => return Ok(settings.in_order()),
+            Ok(_) => return Err(problems),
+            Err(error) => {
+                let path = error.path().to_string();
+                problems.push(Problem::new(
+                    path.clone(),
+                    "unreadable",
+                    error.inner().to_string(),
+                ));
+                if problems.len() >= MAX_PROBLEMS || !repair(&mut document, base, error.path()) {
+                    return Err(problems);
+                }
+            }
+        }
+    }
+}
+
+/// Takes the value at `path` out of the document, or puts the base's in; false if that is not possible.
+fn repair(document: &mut Value, base: &Value, path: &serde_path_to_error::Path) -> bool {
+    use serde_path_to_error::Segment;
+    let mut at = document;
+    let mut base = Some(base);
+    let mut steps = path.iter().peekable();
+    while let Some(step) = steps.next() {
+        let last = steps.peek().is_none();
+        match step {
+            Segment::Map { key } => {
+                base = base.and_then(|value| value.get(key));
+                let Value::Object(map) = at else { return false };
+                if last {
+                    match base.filter(|value| map.get(key) != Some(value)) {
+                        Some(value) => drop(map.insert(key.clone(), value.clone())),
+                        None => drop(map.remove(key)),
+                    }
+                    return true;
+                }
+                let Some(next) = map.get_mut(key) else {
+                    return false;
+                };
+                at = next;
+            }
+            Segment::Seq { index } => {
+                base = None;
+                let Value::Array(list) = at else { return false };
+                if last {
+                    if *index < list.len() {
+                        list.remove(*index);
+                    }
+                    return true;
+                }
+                let Some(next) = list.get_mut(*index) else {
+                    return false;
+                };
+                at = next;
+            }
+            Segment::Enum { .. } | Segment::Unknown => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! What the admin chose: one file per section of *Mail Delivery*, with its defaults, its help texts and its checks.
+//!
+//! Here live the value types, the problems that a document can have (each with the path of the setting and words for
+//! the person who can mend it) and the difference between two versions that makes the server act ([`change`]).
+//! What never lives here: SQL, files, sockets, the clock, secrets, and a second copy of any default.
+//! Everyone above may call it; it knows only `smtp`.
+
+pub mod accounts;
+pub mod change;
+mod check;
+mod document;
+mod field;
+pub mod general;
+pub mod network;
+mod problem;
+pub mod service;
+
+pub use accounts::{Group, User};
+pub use document::{Row, Settings};
+pub use field::FieldInfo;
+pub use general::General;
+pub use network::Network;
+pub use problem::Problem;
+pub use service::{Certificate, Mailbox, Service};
+
+/// One megabyte as every setting of Postroom counts it: 1,048,576 bytes.
+pub const MEGABYTE: u64 = 1_048_576;

@@ -1,0 +1,39 @@
+//! What Postroom keeps: one SQLite database and the folders around it.
+//!
+//! Here live the data folder and its file modes, the lock that lets one server run on it, the
+//! migrations, the writer thread with group commit, the small pool of readers, and one file for
+//! every table with its types, queries and tests. Password hashing is here too, because only a
+//! hash may be kept.
+//!
+//! Never here: a decision (what a setting means, whether a client is let in), a reply text, a
+//! clock (every moment comes from the caller, in milliseconds since 1970 UTC), a socket.
+//!
+//! `server` and `control` may call this crate. Table functions that only read take a
+//! `&rusqlite::Connection`; functions that change something take a [`Tx`], which exists only on the
+//! writer thread, so that nothing can be written beside the one writer.
+
+mod data_dir;
+mod error;
+pub mod journal;
+mod lock;
+pub mod login_failure;
+mod open;
+pub mod password;
+mod readers;
+pub mod request;
+pub mod secret;
+pub mod setting;
+pub mod state;
+mod store;
+mod text;
+pub mod token;
+mod writer;
+
+pub use data_dir::DataDir;
+pub use error::StoreError;
+pub use lock::{Lock, LockError, is_held};
+pub use store::Store;
+pub use writer::Tx;
+
+/// The connection type that reading table functions take.
+pub use rusqlite::Connection;

@@ -1,0 +1,163 @@
+//! The handle everything else holds.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::readers::Readers;
+use crate::writer::{self, Tx, Writer};
+use crate::{DataDir, StoreError, open};
+
+/// The open database of one data folder. Clones are handles of the same store; the last one
+/// dropped finishes the waiting changes and closes the file.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// The writer stands last: fields are dropped in order, and the last connection to close tidies the
+/// write-ahead log up.
+struct Inner {
+    data: DataDir,
+    readers: Readers,
+    watch: Mutex<Option<Connection>>,
+    writer: Writer,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("data", &self.inner.data)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database of `data`, making folder and file when they are missing, closing both to
+    /// other users, and bringing the format up to date. Takes milliseconds, and is to be called
+    /// outside async code.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] and [`StoreError::Newer`] leave the file exactly as it was; the other
+    /// variants name the folder or file in the way.
+    pub fn open(data: &DataDir) -> Result<Self, StoreError> {
+        data.create()?;
+        open::prepare(data)?;
+        let path = data.database();
+        let conn = open::writer(&path)?;
+        // SQLite made its side files by now, with the mode of the database.
+        data.close_files()?;
+        let inner = Inner {
+            data: data.clone(),
+            readers: Readers::new(path.clone()),
+            watch: Mutex::new(None),
+            writer: Writer::start(conn, path)?,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The folder this store was opened on.
+    pub fn data_dir(&self) -> &DataDir {
+        &self.inner.data
+    }
+
+    /// Makes a change and waits until it is on the disk. The change is all or nothing, also when
+    /// `work` fails or panics; changes queued at the same time share one commit. Must not be called
+    /// from async code (see [`Store::write`]).
+    ///
+    /// # Errors
+    /// What `work` returned, [`StoreError::Busy`] when 1024 changes wait already, or the reason why
+    /// the commit failed.
+    pub fn write_blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        if self.inner.writer.is_current() {
+            return Err(StoreError::Defect {
+                detail: "a change waits for another change".into(),
+            });
+        }
+        let (answer, wait) = sync_channel(1);
+        self.inner.writer.queue(work, move |result| {
+            // The caller waits below, so the send cannot fail.
+            let _ = answer.send(result);
+        })?;
+        wait.recv().unwrap_or_else(|_| Err(writer::stopped()))
+    }
+
+    /// Like [`Store::write_blocking`], for async code of any runtime. The change is queued at once,
+    /// before the future is polled; dropping the future does not take it back.
+    ///
+    /// # Errors
+    /// As [`Store::write_blocking`].
+    pub fn write<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, wait) = oneshot::channel();
+        let queued = self.inner.writer.queue(work, move |result| {
+            // Nobody waits any more: the change stands all the same.
+            let _ = answer.send(result);
+        });
+        async move {
+            queued?;
+            wait.await.unwrap_or_else(|_| Err(writer::stopped()))
+        }
+    }
+
+    /// Reads on one snapshot of the database, beside the writer. Blocks for the time of the queries,
+    /// and for a free connection when four reads run already; a read inside a read may wait for ever.
+    ///
+    /// # Errors
+    /// What `work` returned, or the reason why no connection could be opened.
+    pub fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.read(work)
+    }
+
+    /// A number that differs from the last one asked for when anything was committed in between, by
+    /// this process or another; a few microseconds. It means nothing beyond this handle's process.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        let path = self.inner.data.database();
+        let mut watch = self
+            .inner
+            .watch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let conn = match watch.take() {
+            Some(conn) => conn,
+            None => open::reader(&path)?,
+        };
+        let version = conn
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        *watch = Some(conn);
+        version.map_err(|error| StoreError::from(error).at(&path))
+    }
+
+    /// Looks for damage in the whole database, the journal included; seconds when that is large.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the first thing found.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let path = self.inner.data.database();
+        // A connection of its own: the others would answer from pages they read before the damage.
+        open::check_all(&open::reader(&path)?, &path)
+    }
+}

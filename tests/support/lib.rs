@@ -1,0 +1,15 @@
+//! What the tests share: a server of their own in a temporary folder, a client that speaks SMTP line by line, the
+//! mail that arrived, and other people's programs.
+//!
+//! Never here: an expectation about a setting. That belongs to the scenarios and to the tests that use this.
+
+pub mod daemon;
+pub mod dialogue;
+pub mod maildir;
+pub mod program;
+pub mod webdriver;
+pub mod window;
+
+pub use daemon::{Daemon, User};
+pub use dialogue::{Dialogue, Reply};
+pub use maildir::Maildir;
