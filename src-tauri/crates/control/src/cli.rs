@@ -65,6 +65,7 @@ enum Verb {
 
 /// The program. Never returns an error of ours as a panic or a stack trace.
 pub fn main() -> ExitCode {
+    server::memory::stay_small();
     run(std::env::args_os())
 }
 

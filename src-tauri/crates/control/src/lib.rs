@@ -21,6 +21,7 @@ pub use first_run::{DnsCheck, Identity, PortCheck};
 pub use journal::{Entry, JournalFilter, JournalPage, Summary};
 pub use overview::{Notice, Overview, TopRefusal};
 pub use service::{Owner, Status};
+pub use settings::{Group, Problem, User};
 pub use settings_verbs::{Applied, SettingsView};
 pub use store::DataDir;
 pub use test_message::TestResult;

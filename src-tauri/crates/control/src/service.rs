@@ -86,7 +86,7 @@ impl Control {
     pub fn status(&self) -> Result<Status, Failure> {
         let owner = self.owner()?;
         let said = last_said(&self.store)?.filter(|_| owner != Owner::None);
-        let set_up = self.store.read(|conn| Snapshot::read(conn))?.ok();
+        let set_up = self.store.read(Snapshot::read)?.ok();
         let domain = set_up
             .as_ref()
             .and_then(|snapshot| snapshot.settings.general.domain.clone());

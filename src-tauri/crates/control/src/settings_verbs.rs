@@ -38,7 +38,7 @@ pub struct Applied {
 
 /// What a try to commit without the server came to.
 enum Direct {
-    Stored(Revision, Settings),
+    Stored(Revision, Box<Settings>),
     Refused(Vec<Problem>),
     Conflict(Vec<String>),
     /// Ports or certificate change; a running server must try them.
@@ -47,7 +47,7 @@ enum Direct {
 
 impl Control {
     pub(crate) fn snapshot(&self) -> Result<Snapshot, Failure> {
-        self.store.read(|conn| Snapshot::read(conn))?.map_err(|problems| {
+        self.store.read(Snapshot::read)?.map_err(|problems| {
             let mut failure = Failure::problems(problems);
             failure.message = format!(
                 "the stored settings cannot be read by this program; they were left as they are:\n{}",
@@ -162,7 +162,7 @@ impl Control {
                 return Ok(Direct::MustBeTried(effects, Box::new(new)));
             }
             let revision = setting::replace(tx, &rows(&new), &author, &reason, clock::now_ms())?;
-            Ok(Direct::Stored(revision, new))
+            Ok(Direct::Stored(revision, Box::new(new)))
         })?;
         Ok(direct)
     }

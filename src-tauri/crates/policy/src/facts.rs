@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use settings::Network;
-use smtp::{Address, ForwardPath, ReversePath};
+use smtp::{Address, ForwardPath, MailParameters, RcptParameters, ReversePath};
+
+use crate::{Decision, Reason};
 
 /// Everything known about a session and its transaction so far. What nobody needed to fetch is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,8 +127,12 @@ pub struct Envelope {
     pub sender: Option<ReversePath>,
     /// SIZE parameter, in bytes (RFC 1870).
     pub declared_size: Option<u64>,
+    /// All parameters of MAIL, kept for whoever passes the message on.
+    pub parameters: MailParameters,
     /// Recipients accepted so far, as they were sent.
     pub recipients: Vec<ForwardPath>,
+    /// Parameters of RCPT (RFC 3461) of those recipients that came with any.
+    pub notifications: Vec<(ForwardPath, RcptParameters)>,
     /// Recipients refused because there were too many.
     pub over_limit: u32,
 }
@@ -181,5 +187,38 @@ impl Facts {
             recipient: None,
             message: None,
         }
+    }
+}
+
+impl Envelope {
+    /// Whether the path names a recipient that was accepted already, however it is spelt.
+    pub fn has(&self, path: &ForwardPath) -> bool {
+        self.recipients
+            .iter()
+            .any(|known| same_recipient(known, path))
+    }
+
+    /// Keeps what became of a RCPT, for the decisions that follow.
+    pub fn decided(&mut self, path: ForwardPath, decision: &Decision) {
+        match &decision.refusal {
+            None if !self.has(&path) => self.recipients.push(path),
+            Some(Reason::TooManyRecipients { .. }) => {
+                self.over_limit = self.over_limit.saturating_add(1)
+            }
+            _ => {}
+        }
+    }
+}
+
+fn same_recipient(a: &ForwardPath, b: &ForwardPath) -> bool {
+    match (a, b) {
+        // Thousands of recipients are compared with each other, so the usual case costs no allocation.
+        (ForwardPath::Address(a), ForwardPath::Address(b))
+            if a.local().is_ascii() && b.local().is_ascii() =>
+        {
+            a.host() == b.host() && a.local().eq_ignore_ascii_case(b.local())
+        }
+        (ForwardPath::Address(a), ForwardPath::Address(b)) => a.same_mailbox(b),
+        _ => a == b,
     }
 }

@@ -92,6 +92,10 @@ pub enum Reason {
 
 impl Reason {
     /// Reply code, subject and detail of the enhanced code, and the words. RFC 5321 §4.2, RFC 3463, RFC 5248.
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one flat table of all replies reads better than pieces of it"
+    )]
     fn parts(&self) -> (u16, (u16, u16), String) {
         use Reason as R;
         match self {

@@ -120,6 +120,7 @@ impl Connection {
                     self.session.set_profile(self.conversation.profile());
                 }
                 Action::StartTls => {
+                    self.socket()?.drain()?;
                     self.flush().await?;
                     next = Next::Tls(self.start_tls().await?);
                 }

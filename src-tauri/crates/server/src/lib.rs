@@ -11,6 +11,7 @@ pub mod dns;
 mod gather;
 pub mod listener;
 pub mod machine;
+pub mod memory;
 mod places;
 mod record;
 mod running;

@@ -23,6 +23,7 @@ pub struct Record {
     recipients: Vec<String>,
     refusal: Option<Refusal>,
     accepted: Option<String>,
+    posted: bool,
     /// Subject and Message-ID, for people who look for a message.
     pub subject: Option<String>,
     /// See [`Self::subject`].
@@ -48,8 +49,17 @@ impl Record {
             recipients: Vec::new(),
             refusal: None,
             accepted: None,
+            posted: false,
             subject: None,
             message_id: None,
+        }
+    }
+
+    /// Begins the entry of a transaction: what was decided about its connection stands at its head.
+    pub fn of_transaction(connection: &Self, token: String, at_ms: i64) -> Self {
+        Self {
+            steps: connection.steps.clone(),
+            ..Self::new(Kind::Transaction, token, at_ms)
         }
     }
 
@@ -76,21 +86,18 @@ impl Record {
         }
     }
 
-    /// A refusal went to the client. Protocol errors come without a setting and without a step of a rule.
+    /// A refusal went to the client, decided by this setting if by any.
     pub fn refused(&mut self, reply: &Reply, setting: Option<&str>) {
-        if setting.is_none()
-            && self
-                .refusal
-                .as_ref()
-                .is_some_and(|refusal| !refusal.setting.is_empty())
-        {
-            return;
-        }
         self.refusal = Some(Refusal {
             reply: reply.to_string(),
             setting: setting.unwrap_or_default().into(),
             temporary: reply.is_temporary(),
         });
+    }
+
+    /// Whether the entry has not been posted early yet; it counts as posted from now on.
+    pub fn first_post(&mut self) -> bool {
+        !std::mem::replace(&mut self.posted, true)
     }
 
     /// Whether the client was refused anything.

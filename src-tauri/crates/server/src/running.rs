@@ -73,7 +73,7 @@ pub(crate) async fn run(store: &Store, wishes: &mut Wishes) -> Result<Wish, Prob
 
 /// The newest settings, if they are complete enough to serve mail.
 pub(crate) fn read_settings(store: &Store) -> Result<Snapshot, Problem> {
-    let snapshot = store.read(|conn| Snapshot::read(conn)).map_err(|error| storage(&error))?.map_err(|problems| {
+    let snapshot = store.read(Snapshot::read).map_err(|error| storage(&error))?.map_err(|problems| {
         let what: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Problem::new(
             problems.first().map(|problem| problem.path.clone()).unwrap_or_default(),
@@ -176,15 +176,11 @@ impl Running {
         if self.seen.replace(version) == Some(version) {
             return;
         }
-        let latest = self.shared.store.read(|conn| setting::latest(conn));
+        let latest = self.shared.store.read(setting::latest);
         if latest.is_ok_and(|latest| latest != self.shared.current.get().revision) {
             self.take_over().await;
         }
-        let pending = self
-            .shared
-            .store
-            .read(|conn| request::pending(conn))
-            .unwrap_or_default();
+        let pending = self.shared.store.read(request::pending).unwrap_or_default();
         for request in pending {
             self.answer(request).await;
         }

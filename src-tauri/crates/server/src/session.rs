@@ -7,8 +7,8 @@ use std::sync::Arc;
 use policy::facts::{Client, Envelope, Load, Login, PasswordCheck, Port, Tls};
 use policy::{Decision, Facts, Reason, Stage, decide, needs};
 use smtp::{
-    Answer, Credentials, Domain, ForwardPath, MailParameters, Profile, Question, Reply,
-    ReversePath, Role,
+    Answer, Credentials, Domain, ForwardPath, MailParameters, Profile, Question, RcptParameters,
+    Reply, ReversePath, Role,
 };
 use store::journal::Kind;
 use tokio::time::sleep;
@@ -147,7 +147,10 @@ impl Conversation {
         let reply = reply
             .with_token(&self.record().token.clone())
             .with_utf8(utf8);
-        self.record().refused(&reply, decided.flatten());
+        // A slip of the client does not hide what was decided before.
+        if decided.is_some() || !self.record().has_refusal() {
+            self.record().refused(&reply, decided.flatten());
+        }
         if decided.is_none() {
             self.record().step(policy::Step {
                 result: "refuse".into(),
@@ -179,7 +182,7 @@ impl Conversation {
             Question::AuthStart { .. } => self.auth_start(),
             Question::Auth(credentials) => self.auth(credentials).await,
             Question::Sender { path, parameters } => self.sender(path, &parameters),
-            Question::Recipient { path, .. } => self.recipient(path),
+            Question::Recipient { path, parameters } => self.recipient(path, parameters),
             Question::Data { .. } => self.ask_and_end(Stage::Data),
             Question::Message { size, oversize } => self.message(size, oversize).await,
         }
@@ -287,13 +290,18 @@ impl Conversation {
         self.snapshot = self.shared.current.get();
         self.smtputf8 = parameters.smtputf8;
         self.transaction = Some(Transaction {
-            record: Record::new(Kind::Transaction, self.shared.new_token(), clock::now_ms()),
+            record: Record::of_transaction(
+                &self.connection,
+                self.shared.new_token(),
+                clock::now_ms(),
+            ),
             arriving: Arriving::default(),
             scanner: message::Scanner::new(),
         });
         self.facts.envelope = Envelope {
             sender: Some(path),
             declared_size: parameters.size,
+            parameters: parameters.clone(),
             ..Envelope::default()
         };
         self.facts.recipient = None;
@@ -306,18 +314,18 @@ impl Conversation {
         self.ask_and_end(Stage::Sender)
     }
 
-    fn recipient(&mut self, path: ForwardPath) -> Answer {
+    fn recipient(&mut self, path: ForwardPath, parameters: RcptParameters) -> Answer {
         self.record().recipient(path.to_string());
         self.facts.recipient = Some(path.clone());
         let decision = decide(Stage::Recipient, &self.facts, &self.snapshot.settings);
         self.record().decided(&decision);
-        match &decision.refusal {
-            None if !self.facts.envelope.recipients.contains(&path) => {
-                self.facts.envelope.recipients.push(path)
-            }
-            Some(Reason::TooManyRecipients { .. }) => self.facts.envelope.over_limit += 1,
-            _ => {}
+        if decision.accepts() && parameters != RcptParameters::default() {
+            self.facts
+                .envelope
+                .notifications
+                .push((path.clone(), parameters));
         }
+        self.facts.envelope.decided(path, &decision);
         self.answer_of(&decision)
     }
 
@@ -357,27 +365,36 @@ impl Conversation {
         }
     }
 
-    /// Puts the entry as it stands into the writer's queue, so that its token opens something while the session goes on.
+    /// Puts the entry as it stands into the writer's queue, so that its token opens something while the session goes
+    /// on. Once an entry: its end brings the rest.
     fn post_early(&mut self) {
-        let record = self
-            .transaction
-            .as_ref()
-            .map_or(&self.connection, |transaction| &transaction.record);
-        let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
-        drop(
-            self.shared
-                .store
-                .write(move |tx| store::journal::upsert(tx, &entry)),
-        );
+        let store = self.shared.store.clone();
+        let snapshot = Arc::clone(&self.snapshot);
+        let Ok(turn) = Arc::clone(&self.shared.journal_turns).try_acquire_owned() else {
+            return;
+        };
+        let record = match &mut self.transaction {
+            Some(transaction) => &mut transaction.record,
+            None => &mut self.connection,
+        };
+        if record.first_post() {
+            let entry = record.entry(&self.facts, &snapshot.settings, snapshot.revision);
+            drop(store.write(move |tx| {
+                drop(turn);
+                store::journal::upsert(tx, &entry)
+            }));
+        }
     }
 
     async fn write(&self, record: &Record) {
         let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
+        let turn = self.shared.journal_turns.acquire().await;
         let written = self
             .shared
             .store
             .write(move |tx| store::journal::upsert(tx, &entry))
             .await;
+        drop(turn);
         if let Err(error) = written {
             tracing::error!(
                 token = record.token,

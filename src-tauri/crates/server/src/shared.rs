@@ -18,6 +18,8 @@ use crate::tls::Certificates;
 /// Password checks that run at once; each takes 19 MiB and a core for some 30 ms.
 const CHECKS_AT_ONCE: usize = 2;
 
+const JOURNAL_TURNS: usize = 256;
+
 /// The parts behind every session.
 pub(crate) struct Shared {
     /// Database and data folder.
@@ -34,6 +36,9 @@ pub(crate) struct Shared {
     pub machine: Machine,
     /// Bounds password checks.
     pub hashing: Semaphore,
+    /// Entries of refused and abandoned sessions that wait to be written: fewer than the writer's queue holds, so that a
+    /// flood of refusals never keeps an accepted message from its entry.
+    pub journal_turns: Arc<Semaphore>,
     /// Set when the server stops.
     pub stop: CancellationToken,
     /// Owns the tasks of all sessions.
@@ -56,6 +61,7 @@ impl Shared {
             places: Places::default(),
             machine: Machine::default(),
             hashing: Semaphore::new(CHECKS_AT_ONCE),
+            journal_turns: Arc::new(Semaphore::new(JOURNAL_TURNS)),
             stop: CancellationToken::new(),
             sessions: TaskTracker::new(),
         }

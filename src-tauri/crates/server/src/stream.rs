@@ -13,6 +13,8 @@ use tokio_rustls::server::TlsStream;
 const WRITE: Duration = Duration::from_secs(60);
 /// A handshake takes at most this long.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Clear text that is thrown away before a handshake; more is an attack.
+const MAX_DRAINED: usize = 512 * 1024;
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The connection to a client.
@@ -58,6 +60,27 @@ impl Stream {
         timeout(WRITE, write)
             .await
             .map_err(|_| io::ErrorKind::TimedOut)?
+    }
+
+    /// Throws away what has arrived and was not read. Called before the reply to STARTTLS is sent: what is there by then
+    /// was sent in clear text and must not reach the TLS session (RFC 3207 §4.2).
+    ///
+    /// # Errors
+    /// When the client sends without end, or the socket fails.
+    pub fn drain(&mut self) -> io::Result<()> {
+        let Self::Plain(stream) = self else {
+            return Ok(());
+        };
+        let mut scrap = [0; 8192];
+        for _ in 0..MAX_DRAINED / scrap.len() {
+            match stream.try_read(&mut scrap) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("the client sends without waiting for TLS"))
     }
 
     /// Makes the handshake. What the client sent in clear text before it was read by nobody but the session, which forgot it.

@@ -63,11 +63,7 @@ impl Wishes {
         if self.seen.replace(version) == Some(version) {
             return;
         }
-        for request in self
-            .store
-            .read(|conn| request::pending(conn))
-            .unwrap_or_default()
-        {
+        for request in self.store.read(request::pending).unwrap_or_default() {
             let wish = match request.kind.as_str() {
                 requests::START => Wish::Run,
                 requests::STOP => Wish::Stop,
@@ -113,7 +109,7 @@ impl Supervisor {
         let thread = std::thread::Builder::new()
             .name("postroom-server".into())
             .spawn(move || {
-                supervise(&store, wishes);
+                supervise(&store, wishes, serve);
                 drop(lock);
             })?;
         Ok(Self {
@@ -153,8 +149,12 @@ impl Drop for Supervisor {
     }
 }
 
-/// The life of the server thread.
-fn supervise(store: &Store, mut wishes: Wishes) {
+/// The life of the server thread: `once` serves until the wish changes (`None`) or something goes wrong.
+fn supervise(
+    store: &Store,
+    mut wishes: Wishes,
+    mut once: impl FnMut(&Store, &mut Wishes) -> Option<Problem>,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
         match wishes.now() {
@@ -166,7 +166,7 @@ fn supervise(store: &Store, mut wishes: Wishes) {
             Wish::Run => {
                 let began = Instant::now();
                 Status::plain(State::Starting, None).publish(store);
-                let Some(problem) = serve(store, &mut wishes) else {
+                let Some(problem) = once(store, &mut wishes) else {
                     pause = FIRST_PAUSE;
                     continue;
                 };
@@ -195,27 +195,26 @@ fn serve(store: &Store, wishes: &mut Wishes) -> Option<Problem> {
             ));
         }
     };
-    // The state that a panic leaves behind is dropped with the runtime; the database rolls back what was unfinished.
-    let served = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(running::run(store, wishes))
-    }));
+    let problem = caught(|| runtime.block_on(running::run(store, wishes)).err());
     runtime.shutdown_timeout(Duration::from_secs(5));
-    match served {
-        Ok(Ok(_)) => None,
-        Ok(Err(problem)) => Some(problem),
-        Err(panic) => {
-            let what = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no details");
-            Some(Problem::new(
-                "",
-                "panic",
-                format!("the server fell over and starts again by itself: {what}"),
-            ))
-        }
-    }
+    problem
+}
+
+/// Turns a panic into a problem. What state it leaves behind is dropped with the runtime; the database rolls back what
+/// was unfinished.
+fn caught(work: impl FnOnce() -> Option<Problem>) -> Option<Problem> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no details");
+        Some(Problem::new(
+            "",
+            "panic",
+            format!("the server fell over and starts again by itself: {what}"),
+        ))
+    })
 }
 
 /// Waits until the wish changes, or until it is time for another try. New settings end a pause early.
@@ -227,11 +226,11 @@ fn rest(wishes: &mut Wishes, pause: Option<Duration>) {
     runtime.block_on(async {
         let wish = wishes.now();
         let began = Instant::now();
-        let revision = wishes.store.read(|conn| store::setting::latest(conn)).ok();
+        let revision = wishes.store.read(store::setting::latest).ok();
         while wishes.changed_within(GLANCE).await == wish {
             let over = pause.is_some_and(|pause| began.elapsed() >= pause);
-            let changed = pause.is_some()
-                && wishes.store.read(|conn| store::setting::latest(conn)).ok() != revision;
+            let changed =
+                pause.is_some() && wishes.store.read(store::setting::latest).ok() != revision;
             if over || changed {
                 break;
             }
@@ -251,4 +250,71 @@ fn runtime(serving: bool) -> io::Result<tokio::runtime::Runtime> {
         .thread_name("postroom-io")
         .thread_stack_size(1024 * 1024)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use store::DataDir;
+
+    use super::*;
+    use crate::status::last_said;
+
+    fn wishes(store: &Store, wish: Wish) -> (Arc<watch::Sender<Wish>>, Wishes) {
+        let (sender, receiver) = watch::channel(wish);
+        let sender = Arc::new(sender);
+        let wishes = Wishes {
+            store: store.clone(),
+            sender: sender.clone(),
+            receiver,
+            seen: None,
+        };
+        (sender, wishes)
+    }
+
+    #[test]
+    fn a_server_that_falls_over_is_shown_and_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&DataDir::new(folder.path())).unwrap();
+        let (sender, wishes) = wishes(&store, Wish::Run);
+        let starts = AtomicU32::new(0);
+        supervise(&store, wishes, |store, _| {
+            caught(|| {
+                if starts.fetch_add(1, Ordering::Relaxed) == 0 {
+                    panic!("a fault of the program");
+                }
+                // Before the second start the fault was said to everybody who looks.
+                store.write_blocking(|_| Ok(())).unwrap();
+                let revisions = last_said(store).unwrap().unwrap();
+                assert_eq!(revisions.state, State::Starting);
+                sender.send_replace(Wish::Quit);
+                None
+            })
+        });
+        assert_eq!(starts.load(Ordering::Relaxed), 2);
+        // The writer is asked once more, so that everything queued before is through.
+        store.write_blocking(|_| Ok(())).unwrap();
+        assert_eq!(last_said(&store).unwrap().unwrap().state, State::Stopped);
+    }
+
+    #[test]
+    fn a_panic_becomes_a_problem_with_its_words() {
+        let problem = caught(|| panic!("no such luck")).unwrap();
+        assert_eq!(problem.code, "panic");
+        assert!(problem.message.contains("no such luck"));
+        assert!(caught(|| None).is_none());
+    }
+
+    #[test]
+    fn a_server_that_is_not_set_up_says_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&DataDir::new(folder.path())).unwrap();
+        let (_sender, mut wishes) = wishes(&store, Wish::Run);
+        let problem = serve(&store, &mut wishes).unwrap();
+        assert_eq!(
+            (problem.path.as_str(), problem.code.as_str()),
+            ("general.domain", "not_set_up")
+        );
+    }
 }

@@ -120,10 +120,12 @@ fn own(host: &str, folder: &Path) -> Result<Loaded, Problem> {
 }
 
 fn make(host: &str, chain: &Path, key: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let mut params = rcgen::CertificateParams::new(vec![host.to_owned()])?;
+    let mut params = rcgen::CertificateParams::new(names(host))?;
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, host);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let now = crate::clock::now_ms() / 1000;
     let date = |seconds: i64| {
         let day = jiff::Timestamp::from_second(seconds)
@@ -143,6 +145,14 @@ fn make(host: &str, chain: &Path, key: &Path) -> Result<(), Box<dyn std::error::
     write_private(key, pair.serialize_pem().as_bytes())?;
     write_private(chain, certificate.pem().as_bytes())?;
     Ok(())
+}
+
+/// The host name, and this machine for programs on it.
+fn names(host: &str) -> Vec<String> {
+    let mut names = vec![host.to_owned()];
+    names.extend(["localhost", "127.0.0.1", "::1"].map(Into::into));
+    names.dedup();
+    names
 }
 
 /// Writes beside and renames, so that a crash leaves the old file or the new one.

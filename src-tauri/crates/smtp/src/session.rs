@@ -25,6 +25,7 @@ use crate::domain::Domain;
 use crate::reply::Reply;
 use crate::sasl::{Credentials, Exchange, InitialResponse, Mechanism};
 use buffer::Buffer;
+use receive::LineEnd;
 
 /// Longest command line in octets with its CRLF. RFC 5321 §4.5.3.1.4 starts at 512 and extensions add to it; the sum
 /// of ours stays below 4096.
@@ -149,7 +150,8 @@ pub enum Question {
         /// EHLO rather than HELO.
         extended: bool,
     },
-    /// May the client try to sign in now?
+    /// May the client try to sign in now? Asked also where AUTH is not announced, so that the refusal can say why; yes
+    /// is not enough there.
     AuthStart {
         /// How.
         mechanism: Mechanism,
@@ -211,6 +213,7 @@ pub struct Session {
     /// Refusals may hold UTF-8: the latest MAIL said SMTPUTF8.
     utf8: bool,
     errors: u32,
+    line_end: LineEnd,
     stopping: bool,
 }
 
@@ -300,6 +303,7 @@ impl Session {
             transaction: None,
             utf8: false,
             errors: 0,
+            line_end: LineEnd::default(),
             stopping: false,
         }
     }

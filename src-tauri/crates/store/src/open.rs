@@ -29,7 +29,8 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// sound, or newer, is only read.
 pub(crate) fn prepare(data: &DataDir) -> Result<(), StoreError> {
     let path = data.database();
-    match File::open(&path) {
+    // Opened for writing too, so that a read-only disk is told as such; a file in doubt is only read.
+    match OpenOptions::new().read(true).write(true).open(&path) {
         Ok(file) => inspect(&path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
         Err(error) => Err(StoreError::from_io(&path, &error)),

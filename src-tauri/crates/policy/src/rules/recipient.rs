@@ -32,7 +32,7 @@ pub(crate) fn limit(facts: &Facts, settings: &Settings) -> Finding {
     let again = facts
         .recipient
         .as_ref()
-        .is_some_and(|path| facts.envelope.recipients.contains(path));
+        .is_some_and(|path| facts.envelope.has(path));
     if again {
         Finding::pass(input, "already a recipient")
     } else if taken >= limit as usize {

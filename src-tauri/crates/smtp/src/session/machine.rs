@@ -1,7 +1,8 @@
 //! What each command means, and what each answer leads to.
 
 use super::{
-    Action, Answer, EndedBy, Hello, Pending, Question, Role, Session, State, Tls, Transaction,
+    Action, Answer, EndedBy, Hello, LineEnd, Pending, Question, Role, Session, State, Tls,
+    Transaction,
 };
 use crate::command::{Command, MailParameters, RcptParameters};
 use crate::content::Framing;
@@ -23,6 +24,7 @@ impl Session {
             State::New => self.tls = Some(tls),
             State::Handshake => {
                 self.tls = Some(tls);
+                self.line_end = LineEnd::Unknown;
                 self.state = State::Commands;
                 self.resume();
             }
@@ -289,12 +291,10 @@ impl Session {
 
     fn auth(&mut self, mechanism: Mechanism, initial: Option<InitialResponse>) {
         let error = match self.hello {
-            _ if !self.profile.offers_auth => Some(ProtocolError::NotOffered),
             None | Some(Hello { extended: false }) => Some(ProtocolError::NeedEhlo),
             // RFC 4954 §4
             _ if self.authenticated => Some(ProtocolError::AlreadyAuthenticated),
             _ if self.transaction.is_some() => Some(ProtocolError::AuthInTransaction),
-            _ if !self.announces_auth() => Some(ProtocolError::AuthNeedsTls),
             _ => None,
         };
         match error {
@@ -303,6 +303,17 @@ impl Session {
                 Question::AuthStart { mechanism },
                 Pending::AuthStart { mechanism, initial },
             ),
+        }
+    }
+
+    /// What stands against AUTH here even if the answer to [`Question::AuthStart`] was yes.
+    fn auth_not_announced(&self) -> Option<ProtocolError> {
+        if !self.profile.offers_auth {
+            Some(ProtocolError::NotOffered)
+        } else if self.profile.auth_needs_tls && self.tls.is_none() {
+            Some(ProtocolError::AuthNeedsTls)
+        } else {
+            None
         }
     }
 
@@ -360,10 +371,13 @@ impl Session {
                 });
             }
             Pending::AuthStart { mechanism, initial } => {
-                self.auth_step(Exchange::begin(
-                    mechanism,
-                    initial.as_ref().map(InitialResponse::as_str),
-                ));
+                let begun = match self.auth_not_announced() {
+                    Some(error) => Err(error),
+                    None => {
+                        Exchange::begin(mechanism, initial.as_ref().map(InitialResponse::as_str))
+                    }
+                };
+                self.auth_step(begun);
             }
             Pending::Auth => {
                 self.authenticated = true;

@@ -88,8 +88,8 @@ fn conversation() -> impl Strategy<Value = Vec<u8>> {
         "\x03",
     ]);
     let piece = prop_oneof![
-        9 => fragment.prop_map(|text| text.as_bytes().to_vec()),
-        1 => prop::collection::vec(any::<u8>(), 0..8),
+        20 => fragment.prop_map(|text| text.as_bytes().to_vec()),
+        2 => prop::collection::vec(any::<u8>(), 0..8),
         1 => (4080usize..4110).prop_map(|n| [vec![b'x'; n], b"\r\n".to_vec()].concat()),
     ];
     let opening = prop::sample::select(vec![
@@ -102,7 +102,7 @@ fn conversation() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_same_octets_lead_to_the_same_actions_however_they_are_cut(
@@ -113,18 +113,20 @@ proptest! {
         let (whole, _) = drive(&[&data], &answers);
         let (parts, fullest) = drive(&cut(&data, &cuts), &answers);
         prop_assert!(fullest <= MAX_AUTH_LINE, "only the beginning of a line waits");
-        let singles: Vec<&[u8]> = data.chunks(1).collect();
-        prop_assert_eq!(&drive(&singles, &answers).0, &whole);
+        if data.len() < 1000 {
+            let singles: Vec<&[u8]> = data.chunks(1).collect();
+            prop_assert_eq!(&drive(&singles, &answers).0, &whole);
+        }
         prop_assert_eq!(parts, whole);
     }
 
     #[test]
-    fn any_octets_are_survived_within_the_buffer(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..20)) {
+    fn any_octets_are_survived_within_the_buffer(pieces in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..20), 1usize..1000), 0..20)) {
         let mut session = Session::new(profile(""));
         // Never answered, so everything waits.
         session.handle(Input::Connected);
-        for piece in &pieces {
-            session.handle(Input::Bytes(piece));
+        for (piece, times) in &pieces {
+            session.handle(Input::Bytes(&piece.repeat(*times)));
             prop_assert!(session.buffer.len() <= MAX_BUFFER);
         }
         session.handle(Input::Answer(Answer::Accept));

@@ -38,7 +38,40 @@ fn line(data: &[u8], limit: usize) -> Line<'_> {
     }
 }
 
+/// How the lines of this client end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// The first line is still to come.
+    #[default]
+    Unknown,
+    /// As they must.
+    Crlf,
+    /// With a bare LF, from the first line on: a person types in a terminal.
+    Lf,
+}
+
 impl Session {
+    /// Takes a line. RFC 5321 §2.3.8 knows CRLF only, and a bare LF in the middle of a session is an attack. But where
+    /// the very first command ends with one, a person types by hand (`nc`, `openssl s_client`), and that person is served:
+    /// commands of a session that never sent a CRLF cannot have been smuggled into another. Message content stays strict.
+    fn line<'a>(&mut self, data: &'a [u8], limit: usize) -> Line<'a> {
+        match line(data, limit) {
+            Line::Bare(used) if self.line_end != LineEnd::Crlf => {
+                let typed = data.get(..used.saturating_sub(1)).unwrap_or_default();
+                if memchr(b'\r', typed).is_some() {
+                    return Line::Bare(used);
+                }
+                self.line_end = LineEnd::Lf;
+                Line::Whole(typed, used)
+            }
+            Line::Whole(line, used) => {
+                self.line_end = LineEnd::Crlf;
+                Line::Whole(line, used)
+            }
+            other => other,
+        }
+    }
+
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         if self.buffer.is_empty() && self.is_reading() {
             // The usual case: what came is used where it lies.
@@ -126,14 +159,18 @@ impl Session {
         let auth = data
             .get(..5)
             .is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
-        match line(data, if auth { MAX_AUTH_LINE } else { MAX_LINE }) {
+        match self.line(data, if auth { MAX_AUTH_LINE } else { MAX_LINE }) {
             Line::Incomplete => 0,
             Line::TooLong => {
                 self.state = State::LongLine { auth };
                 data.len().min(MAX_LINE)
             }
             Line::Bare(used) => {
-                self.bare_command();
+                // A server before us may have read this as part of another line, so neither it nor what it was smuggled
+                // into is carried out.
+                self.mistake(ProtocolError::BareLineEnd);
+                self.end_transaction(EndedBy::BareLineEnd);
+                self.close_before_chunk(data);
                 used
             }
             Line::Whole(line, used) => {
@@ -141,13 +178,7 @@ impl Session {
                     Ok(command) => self.command(command),
                     Err(error) => {
                         self.mistake(error);
-                        // The octets of a chunk whose size is not known would be taken for commands.
-                        if line
-                            .get(..4)
-                            .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
-                        {
-                            self.close(EndedBy::TooManyErrors);
-                        }
+                        self.close_before_chunk(line);
                     }
                 }
                 used
@@ -155,15 +186,16 @@ impl Session {
         }
     }
 
-    /// A line that a server before us may have read as part of another: it is not executed, and neither is what it was
-    /// smuggled into.
-    fn bare_command(&mut self) {
-        self.mistake(ProtocolError::BareLineEnd);
-        self.end_transaction(EndedBy::BareLineEnd);
+    /// After a BDAT that was not understood: the octets of its chunk would be taken for commands.
+    fn close_before_chunk(&mut self, line: &[u8]) {
+        let verb = line.get(..5);
+        if verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT ")) {
+            self.close(EndedBy::TooManyErrors);
+        }
     }
 
     fn auth_line(&mut self, data: &[u8]) -> usize {
-        match line(data, MAX_AUTH_LINE) {
+        match self.line(data, MAX_AUTH_LINE) {
             Line::Incomplete => 0,
             Line::TooLong => {
                 self.state = State::LongLine { auth: true };
@@ -200,11 +232,7 @@ impl Session {
     }
 
     fn data(&mut self, data: &[u8]) -> usize {
-        let Some(content) = self
-            .transaction
-            .as_mut()
-            .and_then(|transaction| transaction.content.as_mut())
-        else {
+        let Some(content) = self.content_mut() else {
             self.state = State::Commands;
             return 0;
         };
@@ -221,11 +249,7 @@ impl Session {
 
     fn chunk(&mut self, data: &[u8], size: u64, left: u64, last: bool) -> usize {
         let take = usize::try_from(left).unwrap_or(usize::MAX).min(data.len());
-        let Some(content) = self
-            .transaction
-            .as_mut()
-            .and_then(|transaction| transaction.content.as_mut())
-        else {
+        let Some(content) = self.content_mut() else {
             self.state = State::Commands;
             return 0;
         };
@@ -261,11 +285,7 @@ impl Session {
     }
 
     fn chunk_ended(&mut self, size: u64, last: bool) {
-        let Some(content) = self
-            .transaction
-            .as_mut()
-            .and_then(|transaction| transaction.content.as_mut())
-        else {
+        let Some(content) = self.content_mut() else {
             self.state = State::Commands;
             return;
         };
@@ -284,10 +304,7 @@ impl Session {
     /// The message is complete, or cannot become acceptable any more.
     fn content_ended(&mut self) {
         self.state = State::Commands;
-        let content = self
-            .transaction
-            .as_ref()
-            .and_then(|transaction| transaction.content.as_ref());
+        let content = self.content();
         if content.is_some_and(|content| content.has_bare_line_end()) {
             let text = "bare CR or LF in message: lines must end with CRLF";
             self.actions
@@ -314,10 +331,7 @@ impl Session {
     /// A client that sends and sends holds a connection; at some point the answer comes in the middle.
     fn check_endless(&mut self) {
         let limit = self.profile.max_message_size.saturating_add(MAX_DROPPED);
-        let content = self
-            .transaction
-            .as_ref()
-            .and_then(|transaction| transaction.content.as_ref());
+        let content = self.content();
         if content.is_some_and(|content| content.size() > limit) {
             self.ask_message(true);
         }
@@ -349,6 +363,14 @@ impl Session {
             self.actions.push(Action::Reply(reply));
         }
         take
+    }
+
+    fn content(&self) -> Option<&Content> {
+        self.transaction.as_ref()?.content.as_ref()
+    }
+
+    fn content_mut(&mut self) -> Option<&mut Content> {
+        self.transaction.as_mut()?.content.as_mut()
     }
 
     /// The content of the transaction begins.
