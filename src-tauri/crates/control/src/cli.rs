@@ -97,9 +97,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// # Errors
 /// When neither is known.
 pub fn data_dir(told: Option<PathBuf>) -> Result<DataDir, Failure> {
-    let folder = told.or_else(|| std::env::var_os("POSTROOM_DATA_DIR").map(Into::into));
-    folder
-        .or_else(DataDir::default_path)
+    told.or_else(DataDir::default_path)
         .map(DataDir::new)
         .ok_or_else(|| {
             Failure::new(

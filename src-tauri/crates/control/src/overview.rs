@@ -1,8 +1,10 @@
 //! The first page: what happened today and what needs somebody.
 
+use std::path::Path;
+
 use serde::Serialize;
-use server::clock;
-use settings::Settings;
+use server::{clock, disk};
+use settings::{MEGABYTE, Mailbox, Settings};
 use store::journal;
 use store::login_failure::{self, Blocked};
 use ts_rs::TS;
@@ -12,6 +14,9 @@ use crate::{Control, Failure, Status};
 const HOUR_MS: i64 = 3_600_000;
 const HOURS: i64 = 24;
 const TOP: usize = 5;
+/// Below this much room on a disk mail may have to be put off at any moment.
+const FULL: u64 = 50 * MEGABYTE;
+const NEARLY_FULL: u64 = 1024 * MEGABYTE;
 const CERTIFICATE_WARNING_DAYS: i64 = 14;
 
 /// How often one setting refused something today.
@@ -149,38 +154,13 @@ impl Control {
     }
 
     fn notices(&self, status: &Status, settings: &Settings) -> Result<Vec<Notice>, Failure> {
-        let mut notices = Vec::new();
-        if let Some(problem) = &status.problem {
-            let severity = if status.state == "running" {
-                "warning"
-            } else {
-                "error"
-            };
-            notices.push(notice(
-                &problem.code,
-                severity,
-                &problem.message,
-                None,
-                Some("general"),
-            ));
-        }
-        if status.state == "stopped" {
-            let action = Some("Start the server, or mail from outside will wait or go back.");
-            notices.push(notice(
-                "stopped",
-                "warning",
-                "The server is stopped and takes no mail.",
-                action,
-                None,
-            ));
-        }
+        let mut notices = server_notices(status);
         if settings.users.is_empty() {
-            let action = Some("Add the first user.");
             notices.push(notice(
                 "no_users",
                 "warning",
                 "There is no user yet, so nobody can get mail.",
-                action,
+                Some("Add the first user."),
                 Some("users"),
             ));
         }
@@ -193,23 +173,77 @@ impl Control {
                 Some("general"),
             ));
         }
-        let said = server::status::last_said(&self.store)?;
-        if let Some(end) = said.and_then(|said| said.certificate_not_after)
-            && end - clock::now_ms() / 1000 < CERTIFICATE_WARNING_DAYS * 86_400
-        {
-            let action = Some(
-                "Put a new certificate in the place of the old one; it is read again by itself.",
-            );
-            notices.push(notice(
-                "certificate_ends",
-                "warning",
-                "The certificate ends soon.",
-                action,
-                Some("general"),
-            ));
+        notices.extend(disk_notice(self.store.data_dir().root()));
+        if let Mailbox::Maildir(Some(folder)) = &settings.service.mailbox {
+            notices.extend(disk_notice(Path::new(folder)));
         }
+        let said = server::status::last_said(&self.store)?;
+        notices.extend(certificate_notice(
+            said.and_then(|said| said.certificate_not_after),
+        ));
         Ok(notices)
     }
+}
+
+fn server_notices(status: &Status) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some(problem) = &status.problem {
+        let severity = if status.state == "running" {
+            "warning"
+        } else {
+            "error"
+        };
+        notices.push(notice(
+            &problem.code,
+            severity,
+            &problem.message,
+            None,
+            Some("general"),
+        ));
+    }
+    if status.state == "stopped" {
+        let action = Some("Start the server, or mail from outside will wait or go back.");
+        notices.push(notice(
+            "stopped",
+            "warning",
+            "The server is stopped and takes no mail.",
+            action,
+            None,
+        ));
+    }
+    notices
+}
+
+fn certificate_notice(not_after: Option<i64>) -> Option<Notice> {
+    let left = not_after? - clock::now_ms() / 1000;
+    (left < CERTIFICATE_WARNING_DAYS * 86_400).then(|| {
+        let action =
+            "Put a new certificate in the place of the old one; it is read again by itself.";
+        notice(
+            "certificate_ends",
+            "warning",
+            "The certificate ends soon.",
+            Some(action),
+            Some("general"),
+        )
+    })
+}
+
+/// Says so when a disk has little room, before mail has to be put off.
+fn disk_notice(folder: &Path) -> Option<Notice> {
+    let free = disk::free_bytes(folder)?;
+    if free >= NEARLY_FULL {
+        return None;
+    }
+    let severity = if free >= FULL { "warning" } else { "error" };
+    let message = format!(
+        "The disk of {} has only {} MB left.",
+        folder.display(),
+        free / MEGABYTE
+    );
+    let action =
+        "Make room on it. When it is full, mail is put off: senders try again for some days.";
+    Some(notice("disk_full", severity, &message, Some(action), None))
 }
 
 fn notice(

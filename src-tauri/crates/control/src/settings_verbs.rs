@@ -7,6 +7,7 @@ use std::net::TcpListener;
 
 use serde::Serialize;
 use serde_json::Value;
+use server::deliver::maildir;
 use server::{APPLY, Apply, Snapshot, clock, rows, tls};
 use settings::change::{Effects, effects};
 use settings::{FieldInfo, Problem, Settings};
@@ -114,11 +115,10 @@ impl Control {
             Direct::MustBeTried(_, _) if serving => self.apply_by_server(document, author, reason),
             Direct::MustBeTried(effects, new) => {
                 self.try_here(effects, &new)?;
-                let stored = self.store.write_blocking({
-                    let (rows, author, reason) = (rows(&new), author.to_owned(), reason.to_owned());
-                    move |tx| setting::replace(tx, &rows, &author, &reason, clock::now_ms())
-                })?;
-                self.applied(stored.0, &new)
+                let change = Apply::new(document, author, reason);
+                let stored = self.store.write_blocking(move |tx| change.store(tx))?;
+                let snapshot = stored.map_err(Failure::problems)?;
+                self.applied(snapshot.revision.0, &snapshot.settings)
             }
         }
     }
@@ -158,7 +158,7 @@ impl Control {
                 return Ok(Direct::Refused(vec![problem]));
             }
             let effects = effects(&old.settings, &new);
-            if effects.rebind || (effects.certificate && (serving || new.is_set_up())) {
+            if effects.must_be_tried() && (serving || new.is_set_up()) {
                 return Ok(Direct::MustBeTried(effects, Box::new(new)));
             }
             let revision = setting::replace(tx, &rows(&new), &author, &reason, clock::now_ms())?;
@@ -173,11 +173,7 @@ impl Control {
         author: &str,
         reason: &str,
     ) -> Result<Applied, Failure> {
-        let apply = Apply {
-            document: document.clone(),
-            author: author.into(),
-            reason: reason.into(),
-        };
+        let apply = Apply::new(document, author, reason);
         let answer = self.ask_server(APPLY, serde_json::to_value(apply).unwrap_or_default())?;
         match serde_json::from_value(answer) {
             Ok(server::Applied::Revision(revision)) => {
@@ -191,10 +187,14 @@ impl Control {
         }
     }
 
-    /// Tries certificate and ports in this process, since no server runs that could.
+    /// Tries certificate and mail folder in this process, since no server runs that could. Ports are opened when one
+    /// starts, and whoever holds one now may be gone by then.
     fn try_here(&self, effects: Effects, new: &Settings) -> Result<(), Failure> {
         if effects.certificate {
             tls::load(new, &self.store.data_dir().tls()).map_err(Failure::problem)?;
+        }
+        if effects.mailbox {
+            maildir::try_root(new).map_err(Failure::problem)?;
         }
         Ok(())
     }

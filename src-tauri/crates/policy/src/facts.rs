@@ -18,6 +18,8 @@ pub struct Facts {
     pub load: Option<Load>,
     /// Networks of this machine; gathered when local clients may send without login.
     pub network: Option<MachineNetwork>,
+    /// Room on the disks that a message needs; gathered at MAIL.
+    pub storage: Option<Storage>,
     /// The name given with EHLO or HELO.
     pub helo: Option<String>,
     /// The login in question during AUTH.
@@ -84,6 +86,13 @@ pub struct MachineNetwork {
     pub attached: Vec<Network>,
     /// Default gateways: behind NAT, strangers can seem to come from there.
     pub gateways: Vec<IpAddr>,
+}
+
+/// Room for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Bytes that can still be written, on the fullest of the disks that hold mail, spool and database.
+    pub free: u64,
 }
 
 /// A try to sign in.
@@ -180,6 +189,7 @@ impl Facts {
             client,
             load: None,
             network: None,
+            storage: None,
             helo: None,
             attempt: None,
             login: None,

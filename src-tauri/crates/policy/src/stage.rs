@@ -115,6 +115,7 @@ const RULES: &[Rule] = &[
         "general.max_message_size_mb",
         sender::declared_size,
     ),
+    rule(Stage::Sender, "storage", "", sender::storage),
     rule(
         Stage::Sender,
         "sender_qualified",
@@ -207,6 +208,8 @@ pub struct Needs {
     pub failures: bool,
     /// Whether the login is still the account's, in [`Facts::login`].
     pub login: bool,
+    /// [`Facts::storage`]
+    pub storage: bool,
 }
 
 /// Which facts the active rules of `stage` read. The message itself is always read while it arrives.
@@ -216,6 +219,7 @@ pub fn needs(stage: Stage, settings: &Settings) -> Needs {
         network: matches!(stage, Stage::Sender) && settings.general.skip_auth_for_local_network,
         failures: matches!(stage, Stage::AuthStart | Stage::Auth),
         login: stage == Stage::Sender,
+        storage: stage == Stage::Sender,
     }
 }
 

@@ -83,7 +83,11 @@ impl Connection {
         loop {
             actions = match self.carry_out(actions).await? {
                 Next::Read => self.read(&mut buffer).await?,
-                Next::Answer(answer) => self.session.handle(Input::Answer(answer)),
+                Next::Answer(answer) => {
+                    // What was decided and what the session makes of it rest on the same settings.
+                    self.session.set_profile(self.conversation.profile());
+                    self.session.handle(Input::Answer(answer))
+                }
                 Next::Tls(tls) => self.tls_started(tls),
                 Next::End => return Ok(()),
             };
@@ -115,10 +119,7 @@ impl Connection {
                 Action::Ask(question) => {
                     next = Next::Answer(self.conversation.answer(question).await)
                 }
-                Action::TransactionEnded(_) => {
-                    self.conversation.transaction_ended().await;
-                    self.session.set_profile(self.conversation.profile());
-                }
+                Action::TransactionEnded(_) => self.conversation.transaction_ended().await,
                 Action::StartTls => {
                     self.socket()?.drain()?;
                     self.flush().await?;
@@ -147,9 +148,6 @@ impl Connection {
     }
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<Vec<Action>> {
-        if self.conversation.is_idle() {
-            self.session.set_profile(self.conversation.profile());
-        }
         let wait = self.session.timeout();
         let stop = self.shared.stop.clone();
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;

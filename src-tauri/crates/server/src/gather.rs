@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use message::{Mark, Problem, Scan};
-use policy::facts::{Attachment, Attempt, Login, MessageFacts, PasswordCheck};
+use policy::facts::{Attachment, Attempt, Login, MessageFacts, PasswordCheck, Storage};
 use settings::Settings;
 use smtp::Credentials;
 use store::login_failure::WINDOW_MS;
@@ -13,7 +13,9 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::disk;
 use crate::shared::Shared;
+use crate::snapshot::Snapshot;
 
 /// A login that waits longer than this for its turn is told to come back.
 const TURN: Duration = Duration::from_secs(10);
@@ -110,6 +112,14 @@ pub async fn record_failure(
         })
         .await?;
     Ok((DELAY_STEP * count).min(LONGEST_DELAY))
+}
+
+/// Room on the disks that a message needs. Unknown when a file system does not say.
+pub fn storage(shared: &Shared, snapshot: &Snapshot) -> Option<Storage> {
+    let spool = disk::free_bytes(&shared.spool());
+    let mail = disk::free_bytes(&shared.mail_root(snapshot));
+    let free = spool.into_iter().chain(mail).min()?;
+    Some(Storage { free })
 }
 
 /// What the scan of a message says, in the words of the policy.

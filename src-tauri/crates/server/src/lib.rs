@@ -7,6 +7,7 @@ pub mod clock;
 mod connection;
 mod content;
 pub mod deliver;
+pub mod disk;
 pub mod dns;
 mod gather;
 pub mod listener;

@@ -2,7 +2,7 @@
 
 use policy::{Decision, Facts, Step};
 use settings::Settings;
-use smtp::Reply;
+use smtp::{ForwardPath, Reply, ReversePath};
 use store::journal::{Entry, Kind, Outcome};
 use store::setting::Revision;
 
@@ -80,7 +80,11 @@ impl Record {
     }
 
     /// Names a recipient, whatever became of it.
-    pub fn recipient(&mut self, path: String) {
+    pub fn recipient(&mut self, path: &ForwardPath) {
+        let path = match path {
+            ForwardPath::Address(address) => address.to_string(),
+            other => other.to_string(),
+        };
         if self.recipients.len() < MAX_RECIPIENTS && !self.recipients.contains(&path) {
             self.recipients.push(path);
         }
@@ -137,7 +141,10 @@ impl Record {
                 format!("{} more checks are not kept", self.left_out),
             ));
         }
-        let sender = facts.envelope.sender.as_ref().map(ToString::to_string);
+        let sender = facts.envelope.sender.as_ref().map(|path| match path {
+            ReversePath::Address(address) => address.to_string(),
+            other => other.to_string(),
+        });
         Entry {
             token: self.token.clone(),
             at_ms: self.at_ms,

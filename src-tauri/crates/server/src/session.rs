@@ -103,11 +103,6 @@ impl Conversation {
         }
     }
 
-    /// Whether no transaction is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.transaction.is_none()
-    }
-
     pub(crate) fn tls_started(&mut self, tls: Tls) {
         self.connection.step(note(
             "connect",
@@ -308,6 +303,10 @@ impl Conversation {
         self.facts.message = None;
         let needs = needs(Stage::Sender, &self.snapshot.settings);
         self.facts.network = needs.network.then(|| self.shared.machine.network());
+        self.facts.storage = needs
+            .storage
+            .then(|| gather::storage(&self.shared, &self.snapshot))
+            .flatten();
         if let Some(login) = self.facts.login.as_mut().filter(|_| needs.login) {
             gather::refresh_login(&self.shared.store, login, self.password_set_at);
         }
@@ -315,7 +314,7 @@ impl Conversation {
     }
 
     fn recipient(&mut self, path: ForwardPath, parameters: RcptParameters) -> Answer {
-        self.record().recipient(path.to_string());
+        self.record().recipient(&path);
         self.facts.recipient = Some(path.clone());
         let decision = decide(Stage::Recipient, &self.facts, &self.snapshot.settings);
         self.record().decided(&decision);

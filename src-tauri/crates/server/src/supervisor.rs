@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use settings::Problem;
+use store::setting::{self, Revision};
 use store::{Lock, Store, request};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -161,10 +162,12 @@ fn supervise(
             Wish::Quit => break,
             Wish::Stop => {
                 Status::plain(State::Stopped, None).publish(store);
-                rest(&mut wishes, None);
+                rest(&mut wishes, None, None);
             }
             Wish::Run => {
                 let began = Instant::now();
+                // Read before the try, so that a change made during it ends the pause after it.
+                let revision = latest(store);
                 Status::plain(State::Starting, None).publish(store);
                 let Some(problem) = once(store, &mut wishes) else {
                     pause = FIRST_PAUSE;
@@ -175,7 +178,7 @@ fn supervise(
                 if began.elapsed() > HEALTHY {
                     pause = FIRST_PAUSE;
                 }
-                rest(&mut wishes, Some(pause));
+                rest(&mut wishes, Some(pause), revision);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -217,8 +220,12 @@ fn caught(work: impl FnOnce() -> Option<Problem>) -> Option<Problem> {
     })
 }
 
-/// Waits until the wish changes, or until it is time for another try. New settings end a pause early.
-fn rest(wishes: &mut Wishes, pause: Option<Duration>) {
+fn latest(store: &Store) -> Option<Revision> {
+    store.read(setting::latest).ok()
+}
+
+/// Waits until the wish changes, or until it is time for another try. Settings newer than `revision` end a pause early.
+fn rest(wishes: &mut Wishes, pause: Option<Duration>, revision: Option<Revision>) {
     let Ok(runtime) = runtime(false) else {
         std::thread::sleep(GLANCE);
         return;
@@ -226,7 +233,6 @@ fn rest(wishes: &mut Wishes, pause: Option<Duration>) {
     runtime.block_on(async {
         let wish = wishes.now();
         let began = Instant::now();
-        let revision = wishes.store.read(store::setting::latest).ok();
         while wishes.changed_within(GLANCE).await == wish {
             let over = pause.is_some_and(|pause| began.elapsed() >= pause);
             let changed =

@@ -9,6 +9,15 @@ pub struct Effects {
     pub rebind: bool,
     /// The certificate must be read or made anew.
     pub certificate: bool,
+    /// Mail goes to another folder, which must be writable.
+    pub mailbox: bool,
+}
+
+impl Effects {
+    /// Whether the change must be tried before it is stored.
+    pub fn must_be_tried(self) -> bool {
+        self != Self::default()
+    }
 }
 
 /// Compares two versions.
@@ -24,5 +33,6 @@ pub fn effects(old: &Settings, new: &Settings) -> Effects {
         rebind: addresses(old) != addresses(new),
         certificate: old.service.certificate != new.service.certificate
             || old.general.hostname != new.general.hostname,
+        mailbox: old.service.mailbox != new.service.mailbox,
     }
 }

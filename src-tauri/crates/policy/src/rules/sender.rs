@@ -50,6 +50,27 @@ pub(crate) fn declared_size(facts: &Facts, settings: &Settings) -> Finding {
     }
 }
 
+/// Room that a message needs beyond its announced size: its entry in the journal and the folders' own blocks.
+const RESERVE: u64 = 64 * 1024;
+
+/// RFC 5321 §4.2.3: a message that would not fit is put off before it is sent, so that nothing is half-written.
+pub(crate) fn storage(facts: &Facts, _: &Settings) -> Finding {
+    let Some(storage) = facts.storage else {
+        return Finding::skip("not measured");
+    };
+    let needed = facts
+        .envelope
+        .declared_size
+        .unwrap_or_default()
+        .saturating_add(RESERVE);
+    let input = format!("{} bytes free", storage.free);
+    if storage.free < needed {
+        Finding::refuse(input, Reason::StorageFull)
+    } else {
+        Finding::pass(input, "there is room")
+    }
+}
+
 /// A sender without domain is completed for our own clients and refused from others.
 pub(crate) fn qualified(facts: &Facts, settings: &Settings) -> Finding {
     let Some(path) = &facts.envelope.sender else {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use settings::{Mailbox, Problem, Settings};
+
 use crate::content::Content;
 
 /// One copy to write: the mailbox and what stands above the message as it came.
@@ -33,6 +35,29 @@ impl Delivered {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Whether mail can be stored below the folder that the settings name: makes it if need be, and writes a file.
+///
+/// # Errors
+/// What is in the way, at the setting.
+pub fn try_root(settings: &Settings) -> Result<(), Problem> {
+    let Mailbox::Maildir(Some(folder)) = &settings.service.mailbox else {
+        return Ok(());
+    };
+    let tried = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .and_then(|()| tempfile::tempfile_in(folder));
+    tried.map(drop).map_err(|error| {
+        Problem::new(
+            "service.mailbox.maildir",
+            "cannot_write",
+            format!("no mail can be stored in {folder}: {error}"),
+        )
+        .arg("folder", folder)
+    })
 }
 
 /// A file in `tmp` that goes away unless it reaches `new`.

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use settings::{Problem, change};
 use store::request::{self, Request};
 use store::setting;
+use store::{StoreError, Tx};
 
 use super::{Running, read_settings, storage};
+use crate::deliver::maildir;
 use crate::snapshot::Snapshot;
 use crate::{clock, tls};
 
@@ -26,6 +28,40 @@ pub struct Apply {
     pub author: String,
     /// Why.
     pub reason: String,
+}
+
+impl Apply {
+    /// A change by `author`.
+    pub fn new(document: &Value, author: &str, reason: &str) -> Self {
+        Self {
+            document: document.clone(),
+            author: author.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// Lays the document over what is stored now, so that nothing that was changed meanwhile is lost, and stores it.
+    ///
+    /// # Errors
+    /// The outer error when the database cannot be written, the inner one for values that cannot be taken.
+    pub fn store(&self, tx: &Tx<'_>) -> Result<Result<Snapshot, Vec<Problem>>, StoreError> {
+        let merged = match Snapshot::read(tx)? {
+            Ok(old) => old.settings.merged(&self.document),
+            Err(problems) => Err(problems),
+        };
+        let settings = match merged {
+            Ok(settings) => settings,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let revision = setting::replace(
+            tx,
+            &rows(&settings),
+            &self.author,
+            &self.reason,
+            clock::now_ms(),
+        )?;
+        Ok(Ok(Snapshot { revision, settings }))
+    }
 }
 
 /// What came of it.
@@ -83,43 +119,39 @@ impl Running {
             Some(Ok(loaded)) => Some(loaded),
             None => None,
         };
+        if effects.mailbox
+            && let Err(problem) = maildir::try_root(&new)
+        {
+            return Applied::Problems(vec![problem]);
+        }
         if effects.rebind
             && let Err(problems) = self.listeners.change(&self.shared, &new).await
         {
             self.publish();
             return Applied::Problems(problems);
         }
-        let rows = rows(&new);
-        let stored = self
-            .shared
-            .store
-            .write(move |tx| {
-                setting::replace(tx, &rows, &apply.author, &apply.reason, clock::now_ms())
-            })
-            .await;
-        match stored {
-            Ok(revision) => {
+        let stored = self.shared.store.write(move |tx| apply.store(tx)).await;
+        let problems = match stored {
+            Ok(Ok(snapshot)) => {
                 if let Some(loaded) = certificate {
                     self.shared.certificates.replace(loaded);
                 }
+                let revision = snapshot.revision.0;
                 self.problem = None;
-                self.shared.current.replace(Snapshot {
-                    revision,
-                    settings: new,
-                });
+                self.shared.current.replace(snapshot);
                 self.publish();
-                Applied::Revision(revision.0)
+                return Applied::Revision(revision);
             }
-            Err(error) => {
-                // Back to the sockets of the settings that stay in force.
-                let old = self.shared.current.get();
-                if let Err(problems) = self.listeners.change(&self.shared, &old.settings).await {
-                    self.problem = problems.into_iter().next();
-                }
-                self.publish();
-                Applied::Problems(vec![storage(&error)])
-            }
+            Ok(Err(problems)) => problems,
+            Err(error) => vec![storage(&error)],
+        };
+        // Back to the sockets of the settings that stay in force.
+        let old = self.shared.current.get();
+        if let Err(problems) = self.listeners.change(&self.shared, &old.settings).await {
+            self.problem = problems.into_iter().next();
         }
+        self.publish();
+        Applied::Problems(problems)
     }
 }
 
