@@ -5,11 +5,15 @@
 
 pub mod daemon;
 pub mod dialogue;
+pub mod machine;
 pub mod maildir;
 pub mod program;
+pub mod scenario;
+pub mod verb;
 pub mod webdriver;
 pub mod window;
 
 pub use daemon::{Daemon, User};
 pub use dialogue::{Dialogue, Reply};
 pub use maildir::Maildir;
+pub use verb::{Verdict, verb, verb_with};

@@ -1,0 +1,42 @@
+//! What the pages may ask. Each command forwards to the method of the same name in `control`; names, arguments and
+//! answers are spelled the same on both sides.
+
+mod accounts;
+mod first_run;
+mod journal;
+mod overview;
+mod settings;
+mod status;
+
+use tauri::Wry;
+use tauri::ipc::Invoke;
+
+/// Every command, by name.
+pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        status::status,
+        status::server_start,
+        status::server_stop,
+        status::show_window_ready,
+        settings::settings_get,
+        settings::settings_check,
+        settings::settings_apply,
+        settings::choose_file,
+        accounts::user_add,
+        accounts::user_set,
+        accounts::user_password,
+        accounts::user_remove,
+        accounts::user_restore,
+        accounts::group_set,
+        accounts::group_remove,
+        journal::journal_list,
+        journal::journal_open,
+        journal::journal_text,
+        overview::overview,
+        overview::lift_block,
+        first_run::dns_check,
+        first_run::suggest_identity,
+        first_run::ports_check,
+        first_run::test_message,
+    ]
+}

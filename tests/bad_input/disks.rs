@@ -1,0 +1,229 @@
+//! Disks that are full or cannot be written: the client hears 452 or 451, keeps the message, and can send it later.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use postroom_tests::machine::SmallDisk;
+use postroom_tests::{Daemon, Dialogue, Maildir, verb};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{ALICE, ALICE_ADDRESS, STRANGER, VERBS};
+
+const MEGABYTE: u64 = 1024 * 1024;
+/// Messages after which the small disks are full many times over.
+const ENOUGH: usize = 200;
+
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new()
+        .prefix("postroom-test-")
+        .tempdir()?)
+}
+
+/// Mounting is a right of root; the checks that need no full disk run for everybody.
+fn no_disk() -> Result<()> {
+    println!("not tested here: a full disk, because this user may not mount one");
+    Ok(())
+}
+
+/// A message of about so many octets that says its number.
+fn letter(number: usize, size: usize) -> String {
+    let mut text = format!("Subject: letter {number}\n\n");
+    while text.len() < size {
+        text.push_str("All work and no play makes Jack a dull boy.\n");
+    }
+    text + "the end\n"
+}
+
+/// Sends until the first refusal. Returns how many were taken.
+fn send_until_refused(guest: &mut Dialogue, size: usize) -> Result<usize> {
+    for number in 0..ENOUGH {
+        let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(number, size))?;
+        if reply.code != 250 {
+            ensure!(reply.text().starts_with("4.3.1 "), "{reply}");
+            ensure!(reply.code == 452 && reply.token().is_some(), "{reply}");
+            return Ok(number);
+        }
+    }
+    anyhow::bail!("the disk does not get full");
+}
+
+/// The disk gets full while a message is on its way, when the server has said go on already. Returns what fills it.
+fn fill_in_the_middle(guest: &mut Dialogue, disk: &SmallDisk, size: usize) -> Result<PathBuf> {
+    guest.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
+    guest.command(&format!("RCPT TO:<{ALICE_ADDRESS}>"), 250)?;
+    guest.command("DATA", 354)?;
+    let ballast = disk.fill()?;
+    let reply = guest.send_content(&letter(0, size))?;
+    ensure!(
+        reply.code == 452 && reply.text().starts_with("4.3.1 "),
+        "{reply}"
+    );
+    Ok(ballast)
+}
+
+/// Each message that was taken is there once and whole, and nothing else is.
+fn holds_exactly(mail: &Maildir, count: usize) -> Result<()> {
+    let messages = mail.messages()?;
+    ensure!(
+        messages.len() == count,
+        "{} messages, {count} were taken",
+        messages.len()
+    );
+    ensure!(
+        messages
+            .iter()
+            .all(|message| message.ends_with(b"the end\r\n")),
+        "a part of a message"
+    );
+    ensure!(mail.unfinished()?.is_empty(), "{:?}", mail.unfinished()?);
+    Ok(())
+}
+
+#[test]
+fn a_full_mail_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_there_is_room()
+-> Result<()> {
+    let folder = folder()?;
+    let mail = folder.path().join("mail");
+    fs::create_dir(&mail)?;
+    let Some(disk) = SmallDisk::at(&mail, 2 * MEGABYTE)? else {
+        return no_disk();
+    };
+    let daemon = Daemon::start(
+        &json!({"service": {"mailbox": {"maildir": mail}}}),
+        &[ALICE],
+    )?;
+    let alice = Maildir::new(&mail.join("alice"));
+    let mut guest = Dialogue::open(daemon.smtp()?)?;
+    let spare = mail.join("spare");
+    fs::write(&spare, vec![0; 500_000])?;
+    let mut taken = send_until_refused(&mut guest, 100_000)?;
+    ensure!(taken > 5, "only {taken} messages on two megabytes");
+    holds_exactly(&alice, taken)?;
+
+    fs::remove_file(spare)?;
+    let ballast = fill_in_the_middle(&mut guest, &disk, 100_000)?;
+    holds_exactly(&alice, taken)?;
+    // The same session hears of it each time, and the log says the same.
+    for number in 0..3 {
+        let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(number, 1000))?;
+        ensure!(reply.code == 452, "{reply}");
+        let token = reply.token().context("no token")?.to_owned();
+        let why = daemon.command(&["explain", &token])?;
+        ensure!(why.contains("insufficient system storage"), "{why}");
+        guest.command("RSET", 250)?;
+    }
+    holds_exactly(&alice, taken)?;
+
+    fs::remove_file(ballast)?;
+    for number in 0..3 {
+        let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(number, 10_000))?;
+        ensure!(reply.code == 250, "{reply}");
+        taken += 1;
+    }
+    holds_exactly(&alice, taken)
+}
+
+#[test]
+fn a_full_data_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_there_is_room()
+-> Result<()> {
+    let folder = folder()?;
+    let data = folder.path().join("data");
+    fs::create_dir(&data)?;
+    let Some(disk) = SmallDisk::at(&data, 16 * MEGABYTE)? else {
+        return no_disk();
+    };
+    // The mail has room: only what the server must write down about it has none.
+    let mail = folder.path().join("mail");
+    let daemon = Daemon::start_in(
+        folder,
+        &json!({"service": {"mailbox": {"maildir": mail}}}),
+        &[ALICE],
+    )?;
+    let alice = Maildir::new(&mail.join("alice"));
+    let mut guest = Dialogue::open(daemon.smtp()?)?;
+    let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(0, 1000))?;
+    ensure!(reply.code == 250, "{reply}");
+
+    // The message fits, but not what has to be written down about it; then a large one, not even while it arrives.
+    let mut taken = 1;
+    for size in [1000, 1_000_000] {
+        fs::remove_file(fill_in_the_middle(&mut guest, &disk, size)?)?;
+        holds_exactly(&alice, taken)?;
+    }
+    let ballast = disk.fill()?;
+    taken += send_until_refused(&mut guest, 1000)?;
+    holds_exactly(&alice, taken)?;
+    verb(&data, &["settings", "set", "general.max_hops", "31"])?
+        .refused_with(&["full", "Make room"])?;
+
+    fs::remove_file(ballast)?;
+    for size in [1000, 1_000_000] {
+        let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(0, size))?;
+        ensure!(reply.code == 250, "{reply}");
+        taken += 1;
+    }
+    holds_exactly(&alice, taken)?;
+    let accepted = daemon.command(&["log", "--outcome", "accepted"])?;
+    ensure!(accepted.lines().count() == taken, "{accepted}");
+    daemon.command(&["settings", "set", "general.max_hops", "31"])?;
+    Ok(())
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_written_refuses_for_now_and_the_others_get_nothing_of_the_message()
+-> Result<()> {
+    let bob = postroom_tests::User {
+        name: "bob",
+        ..ALICE
+    };
+    let daemon = Daemon::start(&json!({}), &[ALICE, bob])?;
+    let in_the_way = daemon.data_folder().join("mail/bob");
+    fs::write(&in_the_way, "not a folder")?;
+    let mut guest = Dialogue::open(daemon.smtp()?)?;
+    let to_both = |guest: &mut Dialogue| {
+        guest.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
+        guest.command(&format!("RCPT TO:<{ALICE_ADDRESS}>"), 250)?;
+        guest.command("RCPT TO:<bob@office.example>", 250)?;
+        guest.command("DATA", 354)?;
+        guest.send_content(&letter(0, 1000))
+    };
+    let reply = to_both(&mut guest)?;
+    ensure!(reply.code == 451 && reply.token().is_some(), "{reply}");
+    holds_exactly(&daemon.mail("alice"), 0)?;
+
+    fs::remove_file(in_the_way)?;
+    let reply = to_both(&mut guest)?;
+    ensure!(reply.code == 250, "{reply}");
+    holds_exactly(&daemon.mail("alice"), 1)?;
+    holds_exactly(&daemon.mail("bob"), 1)
+}
+
+#[test]
+fn a_data_folder_that_can_only_be_read_is_told_by_every_verb() -> Result<()> {
+    let folder = folder()?;
+    let Some(disk) = SmallDisk::at(folder.path(), 16 * MEGABYTE)? else {
+        return no_disk();
+    };
+    let used = folder.path().join("used");
+    ensure!(
+        verb(
+            &used,
+            &["settings", "set", "general.domain", "office.example"]
+        )?
+        .code
+            == 0
+    );
+    disk.forbid_writing()?;
+    let told = |data: &Path| {
+        let name = data.display().to_string();
+        VERBS.iter().try_for_each(|arguments| {
+            verb(data, arguments)?
+                .refused_with(&["No permission", &name])
+                .with_context(|| format!("{arguments:?}"))
+        })
+    };
+    told(&used)?;
+    told(&folder.path().join("fresh"))
+}

@@ -1,0 +1,224 @@
+//! The scenarios over real sockets: a real `postroomd`, clients that come from the addresses the scenario names, real
+//! Maildirs, and the mail log as `postroomd explain` shows it. What the policy alone was found to do, the server does.
+//!
+//! One server plays all scenarios of a file; settings change while it runs, as they do in an office.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use postroom_tests::machine::until;
+use postroom_tests::scenario::{self, Entry, LOGINS, Peer, Port, fixture, lay_over, play};
+use postroom_tests::{Daemon, Dialogue, Reply, User, general_scenarios, verb, verb_with};
+use serde_json::{Value, json};
+use settings::Settings;
+
+const USERS: [User; 4] = [
+    User {
+        name: LOGINS[0],
+        password: "secret-alice",
+    },
+    User {
+        name: LOGINS[1],
+        password: "secret-bob",
+    },
+    User {
+        name: LOGINS[2],
+        password: "secret-carol",
+    },
+    User {
+        name: LOGINS[3],
+        password: "secret-dora",
+    },
+];
+
+/// A running server and the client that talks to it.
+struct Office {
+    daemon: Daemon,
+    /// The settings that were applied last.
+    applied: Value,
+    client: Option<Dialogue>,
+}
+
+impl Office {
+    fn open() -> Result<Self> {
+        Ok(Self {
+            daemon: Daemon::start(&json!({}), &USERS)?,
+            applied: Value::Null,
+            client: None,
+        })
+    }
+
+    fn client(&mut self) -> Result<&mut Dialogue> {
+        self.client.as_mut().context("there is no connection")
+    }
+}
+
+/// All sections as they must be in the end; the ports stay as they are.
+fn whole(document: &Value) -> Result<Value> {
+    let settings = Settings::default()
+        .merged(document)
+        .map_err(|problems| anyhow!("{problems:?}"))?;
+    Ok(json!({
+        "general": settings.general,
+        "users": settings.users,
+        "groups": settings.groups,
+        "service": { "local_networks": settings.service.local_networks },
+    }))
+}
+
+impl Peer for Office {
+    fn apply(&mut self, document: &Value) -> Result<()> {
+        let wanted = whole(document)?;
+        if wanted != self.applied {
+            let done = verb_with(
+                &self.daemon.data_folder(),
+                &["settings", "apply", "-"],
+                &wanted.to_string(),
+            )?;
+            ensure!(
+                done.code == 0,
+                "the settings were not applied: {}",
+                done.err
+            );
+            self.applied = wanted;
+        }
+        Ok(())
+    }
+
+    fn problems(&mut self, document: &Value) -> Result<Vec<(String, String)>> {
+        let arguments = ["settings", "check", "-", "--json"];
+        let asked = verb_with(
+            &self.daemon.data_folder(),
+            &arguments,
+            &document.to_string(),
+        )?;
+        if asked.code == 0 {
+            return Ok(Vec::new());
+        }
+        let failure: Value = serde_json::from_str(&asked.err).with_context(|| asked.err.clone())?;
+        let problems = failure["problems"]
+            .as_array()
+            .context("no list of problems")?;
+        Ok(problems
+            .iter()
+            .map(|problem| (text(&problem["path"]), text(&problem["code"])))
+            .collect())
+    }
+
+    fn connect(&mut self, from: IpAddr, port: Port) -> Result<()> {
+        self.hang_up();
+        let address = match port {
+            Port::Smtp => self.daemon.smtp()?,
+            Port::Submission => self.daemon.submission()?,
+            Port::Submissions => self.daemon.submissions()?,
+        };
+        let mut client = Dialogue::connect_from(from, address)?;
+        if port == Port::Submissions {
+            client.secure()?;
+        }
+        self.client = Some(client);
+        Ok(())
+    }
+
+    fn send(&mut self, octets: &[u8]) -> Result<()> {
+        self.client()?.send(octets)
+    }
+
+    fn reply(&mut self) -> Result<Reply> {
+        self.client()?.reply()
+    }
+
+    fn handshake(&mut self) -> Result<()> {
+        self.client()?.secure()
+    }
+
+    fn is_closed(&mut self) -> Result<bool> {
+        self.client()?.is_closed()
+    }
+
+    fn hang_up(&mut self) {
+        self.client = None;
+    }
+
+    fn delivered(&mut self) -> Result<BTreeMap<String, usize>> {
+        let mut counts = BTreeMap::new();
+        for mailbox in fs::read_dir(self.daemon.data_folder().join("mail"))? {
+            let name = mailbox?.file_name().to_string_lossy().into_owned();
+            let mail = self.daemon.mail(&name);
+            ensure!(
+                mail.unfinished()?.is_empty(),
+                "{name} has mail that is not finished"
+            );
+            counts.insert(name, mail.messages()?.len());
+        }
+        Ok(counts)
+    }
+
+    fn letter_holds(&mut self, mailbox: &str, text: &str) -> Result<Option<bool>> {
+        let letters = self.daemon.mail(mailbox).messages()?;
+        let holds = |letter: &Vec<u8>| unfolded(&String::from_utf8_lossy(letter)).contains(text);
+        Ok(Some(letters.iter().any(holds)))
+    }
+
+    fn entry(&mut self, token: &str) -> Result<Entry> {
+        // The entry of a session is complete once the server has noticed that the client is gone.
+        until(&format!("the complete entry of {token}"), || {
+            let asked = verb(&self.daemon.data_folder(), &["explain", token, "--json"])?;
+            let entries: Value = serde_json::from_str(&asked.out).unwrap_or_default();
+            Ok(entries.get(0).map(read))
+        })
+    }
+}
+
+fn read(entry: &Value) -> Entry {
+    let steps = entry["steps"].as_array().into_iter().flatten();
+    Entry {
+        decided_by: text(&entry["decided_by"]),
+        outcome: text(&entry["outcome"]),
+        steps: steps
+            .map(|step| (text(&step["check"]), text(&step["result"])))
+            .collect(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().into()
+}
+
+/// Folded header lines on one line, so that a scenario need not know where they are folded.
+fn unfolded(letter: &str) -> String {
+    letter.replace("\r\n\t", " ").replace("\r\n ", " ")
+}
+
+/// Plays the scenarios of a file and tells of all that went wrong.
+fn run(name: &str) -> Result<()> {
+    let scenarios = scenario::read("general", name)?;
+    let mut office = Office::open()?;
+    let mut failures = Vec::new();
+    for scenario in scenarios.iter().filter(|scenario| scenario.fits_loopback()) {
+        let settings = lay_over(fixture(), &scenario.settings);
+        if let Err(error) = play(scenario, &settings, &mut office) {
+            office.hang_up();
+            failures.push(format!("general/{name}.txt: {}: {error:#}", scenario.name));
+        }
+    }
+    if !failures.is_empty() {
+        failures.push(format!("the server's log:\n{}", office.daemon.log()?));
+    }
+    ensure!(failures.is_empty(), "{}", failures.join("\n\n"));
+    Ok(())
+}
+
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $name() -> Result<()> {
+                run(stringify!($name))
+            }
+        )*
+    };
+}
+general_scenarios!(tests);

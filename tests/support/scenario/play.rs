@@ -1,0 +1,284 @@
+//! Lets a scenario happen, with whoever plays the server.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::matching::{check, check_class};
+use super::message::dot_stuffed;
+use super::{Expected, Message, Placed, Port, Saying, Scenario, Step, lay_over};
+use crate::Reply;
+
+/// What the mail log says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Path of the setting, or empty.
+    pub decided_by: String,
+    /// accepted, refused, deferred or aborted.
+    pub outcome: String,
+    /// Each check and how it ended.
+    pub steps: Vec<(String, String)>,
+}
+
+/// Plays the server.
+pub trait Peer {
+    /// Puts these settings in force: the whole document, laid over the defaults.
+    ///
+    /// # Errors
+    /// They are refused.
+    fn apply(&mut self, settings: &Value) -> Result<()>;
+    /// The problems of settings laid over those in force, as path and code.
+    ///
+    /// # Errors
+    /// They cannot be asked.
+    fn problems(&mut self, settings: &Value) -> Result<Vec<(String, String)>>;
+    /// Begins a connection; one that was open is closed. The greeting is a reply.
+    ///
+    /// # Errors
+    /// There is no connection.
+    fn connect(&mut self, from: IpAddr, port: Port) -> Result<()>;
+    /// Sends octets.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    fn send(&mut self, octets: &[u8]) -> Result<()>;
+    /// The next reply.
+    ///
+    /// # Errors
+    /// There is none.
+    fn reply(&mut self) -> Result<Reply>;
+    /// The handshake behind a positive reply to STARTTLS.
+    ///
+    /// # Errors
+    /// It fails.
+    fn handshake(&mut self) -> Result<()>;
+    /// Whether the server has closed the connection.
+    ///
+    /// # Errors
+    /// Something else came.
+    fn is_closed(&mut self) -> Result<bool>;
+    /// Ends the client's side, if it is open.
+    fn hang_up(&mut self);
+    /// How many letters each mailbox has got, ever.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    fn delivered(&mut self) -> Result<BTreeMap<String, usize>>;
+    /// Whether a letter of the mailbox holds the text; `None` if letters cannot be read here.
+    ///
+    /// # Errors
+    /// They should be readable and are not.
+    fn letter_holds(&mut self, mailbox: &str, text: &str) -> Result<Option<bool>>;
+    /// The finished entry that `token` opens.
+    ///
+    /// # Errors
+    /// There is none.
+    fn entry(&mut self, token: &str) -> Result<Entry>;
+}
+
+/// Plays a scenario to its end.
+///
+/// # Errors
+/// Where it went another way, with the line of the file.
+pub fn play(scenario: &Scenario, settings: &Value, peer: &mut dyn Peer) -> Result<()> {
+    peer.apply(settings)
+        .with_context(|| format!("line {}: the settings", scenario.line))?;
+    let before = peer.delivered()?;
+    let mut playing = Playing {
+        peer,
+        settings: settings.clone(),
+        before,
+        token: String::new(),
+        due: BTreeMap::new(),
+        asked: Vec::new(),
+        letters: Vec::new(),
+    };
+    for placed in &scenario.steps {
+        playing
+            .step(placed)
+            .with_context(|| format!("line {}", placed.line))?;
+    }
+    playing.peer.hang_up();
+    playing.afterwards()
+}
+
+struct Playing<'a> {
+    peer: &'a mut dyn Peer,
+    /// In force, without the defaults.
+    settings: Value,
+    before: BTreeMap<String, usize>,
+    /// The last token that was seen.
+    token: String,
+    /// Letters that have been said to come.
+    due: BTreeMap<String, usize>,
+    /// Questions to the mail log, for the end, when every entry is complete.
+    asked: Vec<(String, Placed)>,
+    letters: Vec<(usize, String, String)>,
+}
+
+impl Playing<'_> {
+    fn step(&mut self, placed: &Placed) -> Result<()> {
+        match &placed.step {
+            Step::Exchange(saying, expected) => self.exchange(saying, expected),
+            Step::Closed => {
+                ensure!(self.peer.is_closed()?, "the connection is still open");
+                Ok(())
+            }
+            Step::Delivered(user, count) => {
+                self.due.insert(user.clone(), *count);
+                Ok(())
+            }
+            Step::Letter(user, text) => {
+                self.letters.push((placed.line, user.clone(), text.clone()));
+                Ok(())
+            }
+            Step::Decided(_) | Step::Trace(..) | Step::Outcome(_) => {
+                ensure!(!self.token.is_empty(), "no token has been seen yet");
+                self.asked.push((self.token.clone(), placed.clone()));
+                Ok(())
+            }
+            Step::Apply(document) => {
+                self.settings = lay_over(self.settings.clone(), document);
+                self.peer.apply(&self.settings)
+            }
+            Step::Takes(document) => {
+                let problems = self.peer.problems(document)?;
+                ensure!(
+                    problems.is_empty(),
+                    "the settings have problems: {problems:?}"
+                );
+                Ok(())
+            }
+            Step::Refuses(path, code, document) => {
+                let problems = self.peer.problems(document)?;
+                ensure!(
+                    problems.contains(&(path.clone(), code.clone())),
+                    "{path} {code} is not among {problems:?}"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn exchange(&mut self, saying: &Saying, expected: &[Expected]) -> Result<()> {
+        match saying {
+            Saying::Connect(from, port) => {
+                self.peer.connect(*from, *port)?;
+                self.replied(expected)
+            }
+            Saying::Lines(lines) => lines.iter().try_for_each(|line| {
+                self.say(line, expected)
+                    .with_context(|| format!("after `{line}`"))
+            }),
+            Saying::Tls => {
+                self.say("STARTTLS", expected)?;
+                self.peer.handshake()
+            }
+            Saying::Login(name, password) => {
+                let response = STANDARD.encode(format!("\0{name}\0{password}"));
+                self.say(&format!("AUTH PLAIN {response}"), expected)
+            }
+            Saying::Data(message) => {
+                self.peer.send(&dot_stuffed(&message.octets()?))?;
+                self.replied(expected)
+            }
+            Saying::Chunk(message, last) => self.chunk(message, *last, expected),
+        }
+    }
+
+    fn chunk(&mut self, message: &Message, last: bool, expected: &[Expected]) -> Result<()> {
+        let octets = message.octets()?;
+        let command = format!(
+            "BDAT {}{}\r\n",
+            octets.len(),
+            if last { " LAST" } else { "" }
+        );
+        self.peer.send(command.as_bytes())?;
+        self.peer.send(&octets)?;
+        self.replied(expected)
+    }
+
+    fn say(&mut self, line: &str, expected: &[Expected]) -> Result<()> {
+        self.peer.send(format!("{line}\r\n").as_bytes())?;
+        self.replied(expected)
+    }
+
+    fn replied(&mut self, expected: &[Expected]) -> Result<()> {
+        let reply = self.peer.reply()?;
+        check(&reply, expected)?;
+        if reply.code >= 400 {
+            check_class(&reply)?;
+        }
+        if let Some(token) = reply.token().filter(|_| reply.code >= 400) {
+            ensure!(token.len() == 6, "\"{token}\" is no token:\n{reply}");
+            self.token = token.into();
+        } else if let Some((_, token)) = reply.text().split_once("queued as ") {
+            self.token = token.into();
+        } else {
+            ensure!(reply.code < 400, "a refusal without token:\n{reply}");
+        }
+        Ok(())
+    }
+
+    fn afterwards(&mut self) -> Result<()> {
+        for (token, placed) in std::mem::take(&mut self.asked) {
+            let entry = self
+                .peer
+                .entry(&token)
+                .with_context(|| format!("line {}: the entry of {token}", placed.line))?;
+            said_in(&entry, &placed.step)
+                .with_context(|| format!("line {}: the entry of {token}", placed.line))?;
+        }
+        for (line, user, text) in std::mem::take(&mut self.letters) {
+            let holds = self.peer.letter_holds(&user, &text)?;
+            ensure!(
+                holds != Some(false),
+                "line {line}: no letter of {user} holds \"{text}\""
+            );
+        }
+        let mut came = self.peer.delivered()?;
+        for (user, count) in &mut came {
+            *count -= self.before.get(user).copied().unwrap_or_default();
+        }
+        came.retain(|_, count| *count > 0);
+        self.due.retain(|_, count| *count > 0);
+        ensure!(
+            came == self.due,
+            "letters came to {came:?} and not to {:?}",
+            self.due
+        );
+        Ok(())
+    }
+}
+
+fn said_in(entry: &Entry, step: &Step) -> Result<()> {
+    match step {
+        Step::Decided(path) => ensure!(
+            entry.decided_by == *path,
+            "decided by \"{}\", not by \"{path}\"",
+            entry.decided_by
+        ),
+        Step::Outcome(outcome) => ensure!(
+            entry.outcome == *outcome,
+            "the outcome is {}, not {outcome}",
+            entry.outcome
+        ),
+        Step::Trace(check, result) => {
+            let found = entry
+                .steps
+                .iter()
+                .any(|(name, how)| name == check && how == result);
+            ensure!(
+                found,
+                "no check {check} with the result {result} among {:?}",
+                entry.steps
+            );
+        }
+        _ => {}
+    }
+    Ok(())
+}

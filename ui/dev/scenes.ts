@@ -1,0 +1,90 @@
+/** The program in several states, chosen by `?scene=` in the address. */
+import { busyNumbers, manyUsers, sampleEntries } from "./data";
+import { FakeProgram } from "./fake";
+
+export function scene(query: URLSearchParams): FakeProgram {
+  const program = new FakeProgram();
+  program.numbers = busyNumbers();
+  program.entries = sampleEntries();
+  program.dns = [
+    { name: "mx", state: "ok", text: "office.example is served by mail.office.example" },
+    {
+      name: "address",
+      state: "warning",
+      text: "mail.office.example has the address 203.0.113.7, which this machine does not have. Behind a router that is as it should be.",
+    },
+    { name: "spf", state: "unknown", text: "no SPF record was found for office.example" },
+  ];
+  program.ports = [
+    {
+      service: "smtp",
+      port: 25,
+      state: "not_allowed",
+      text: "The system keeps ports below 1024 for administrators. Run: sudo sysctl net.ipv4.ip_unprivileged_port_start=25",
+      fallback: 2525,
+    },
+    {
+      service: "submission",
+      port: 587,
+      state: "taken",
+      text: "Another program has this port: master (pid 812).",
+      fallback: 2587,
+    },
+    { service: "submissions", port: 465, state: "free", text: "Nothing uses this port.", fallback: null },
+  ];
+  program.test = {
+    ok: true,
+    text: "Through the server and into the mailbox in 84 ms.",
+    token: "3VTB7A",
+    transcript: [
+      "S: 220 mail.office.example ESMTP Postroom",
+      "C: EHLO mail.office.example",
+      "S: 250-mail.office.example",
+      "C: MAIL FROM:<alice@office.example>",
+      "S: 250 2.1.0 Ok",
+      "C: RCPT TO:<alice@office.example>",
+      "S: 250 2.1.5 Ok",
+      "C: DATA",
+      "S: 354 End data with <CR><LF>.<CR><LF>",
+      "C: .",
+      "S: 250 2.0.0 Ok: queued as 3VTB7A",
+    ],
+  };
+  shape(program, query.get("scene"));
+  return program;
+}
+
+function shape(program: FakeProgram, name: string | null): void {
+  if (name === "first-run") {
+    program.status.first_run = true;
+    program.status.state = "stopped";
+    program.status.listeners = [];
+    program.settings.general.domain = "";
+    program.settings.general.hostname = "";
+    program.settings.general.additional_domains = [];
+    program.settings.users = [];
+    program.settings.groups = [];
+  } else if (name === "failed") {
+    program.status.state = "failed";
+    program.status.listeners = [];
+    program.status.problem = {
+      path: "service.smtp",
+      code: "port_taken",
+      message: "port 25 is taken by another program; stop it or choose another port",
+      args: {},
+    };
+  } else if (name === "many") {
+    program.settings.users = manyUsers(100_000);
+  } else if (name === "quiet") {
+    program.entries = [];
+    program.numbers = {
+      ...program.numbers,
+      hours: program.numbers.hours.map((hour) => ({ ...hour, accepted: 0, refused: 0 })),
+      accepted_today: 0,
+      refused_today: 0,
+      top_refusals: [],
+      notices: [],
+      blocked: [],
+    };
+  }
+}

@@ -1,0 +1,93 @@
+/** Label and help of every setting, by path. */
+import type { SettingPath } from "../lib/paths";
+
+type Words = { label: string; help: string };
+
+const fields: Record<SettingPath, Words> = {
+  "general.smtp_auth": {
+    label: "Require SMTP authentication",
+    help: "Clients sign in before they may send to other domains. Mail for your own users is taken from anyone.",
+  },
+  "general.skip_auth_for_local_network": {
+    label: "Not for the local network",
+    help: "Machines in the local network, and this one, may send without signing in.",
+  },
+  "general.sender_must_match_login": {
+    label: "Sender must be the signed-in user",
+    help: "The sender and the From line must be an address of the user who signed in.",
+  },
+  "general.auth_requires_tls": {
+    label: "Passwords only over encrypted connections",
+    help: "Signing in is offered after TLS only. Connections from this machine itself are exempt.",
+  },
+  "general.disable_auto_forwarding": {
+    label: "Disable auto-forwarding",
+    help: "Refuses messages that a mail program passes on by itself. Forwarding by hand goes on working.",
+  },
+  "general.domain": {
+    label: "Domain",
+    help: "The part after @ in your users’ addresses, in any script.",
+  },
+  "general.additional_domains": {
+    label: "Additional domains",
+    help: "The same users are reached under these domains too (domain aliases).",
+  },
+  "general.hostname": {
+    label: "Hostname (FQDN)",
+    help: "The full name of this machine in DNS, to which the domain’s MX record points.",
+  },
+  "general.banner": {
+    label: "Banner",
+    help: "The first line a client is shown. Hostname and ESMTP are added where missing.",
+  },
+  "general.max_recipients": {
+    label: "Recipients per message",
+    help: "One message may be addressed to this many people at once.",
+  },
+  "general.max_hops": {
+    label: "Message hops",
+    help: "Servers a message may have passed through (Received lines). Normal mail has 3–8.",
+  },
+  "general.max_message_size_mb": {
+    label: "Message size",
+    help: "The whole message as it is transferred.",
+  },
+  "general.max_attachment_size_mb": {
+    label: "Size of a single attachment",
+    help: "The attached file as its receiver saves it. The refusal names the file.",
+  },
+  "service.smtp": {
+    label: "Incoming mail (SMTP)",
+    help: "Where other servers deliver. [::]:25 is port 25 on every address of this machine.",
+  },
+  "service.submission": {
+    label: "Sending mail, STARTTLS",
+    help: "Where mail programs sign in; encryption begins on request (submission).",
+  },
+  "service.submissions": {
+    label: "Sending mail, TLS",
+    help: "Where mail programs sign in; encrypted from the first byte (submissions).",
+  },
+  "service.certificate": {
+    label: "Certificate",
+    help: "A self-signed one works at once, but mail programs ask about it. Own files are read again when they change.",
+  },
+  "service.local_networks": {
+    label: "Local networks",
+    help: "Which addresses count as local. Automatic means this machine and the private networks it is attached to.",
+  },
+  "service.dns_servers": {
+    label: "DNS servers",
+    help: "Asked instead of the system’s. With port, such as 192.168.1.1:53.",
+  },
+  "service.mailbox.maildir": {
+    label: "Mail folder",
+    help: "Where mailboxes are kept, one Maildir for each user. Empty means in the data folder.",
+  },
+  "service.journal_days": {
+    label: "Keep the mail log for",
+    help: "Older entries are removed each day.",
+  },
+};
+
+export const fieldsEn = { fields };

@@ -1,0 +1,86 @@
+/** The only place that calls into the program. Names and arguments are those of `src-tauri/src/commands`. */
+import { invoke } from "@tauri-apps/api/core";
+import type {
+  Applied,
+  DnsCheck,
+  Document,
+  Entry,
+  Failure,
+  FailureKind,
+  Group,
+  Identity,
+  JournalFilter,
+  JournalRows,
+  OverviewNumbers,
+  PortCheck,
+  Problem,
+  SettingsAnswer,
+  Status,
+  TestResult,
+  User,
+} from "./types";
+
+/** A command that was answered with a refusal; `problems` name the fields at fault. */
+export class CommandFailure extends Error {
+  readonly kind: FailureKind;
+  readonly problems: Problem[];
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = "CommandFailure";
+    this.kind = failure.kind;
+    this.problems = failure.problems;
+  }
+}
+
+/** Whatever was thrown, as a failure with words in it. */
+export function asFailure(thrown: unknown): CommandFailure {
+  if (thrown instanceof CommandFailure) return thrown;
+  if (typeof thrown === "object" && thrown !== null && "kind" in thrown && "message" in thrown) {
+    const { kind, message, problems } = thrown as Failure;
+    return new CommandFailure({ kind, message, problems: problems ?? [] });
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CommandFailure({ kind: "io", message, problems: [] });
+}
+
+async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
+  try {
+    return await invoke<T>(command, args);
+  } catch (thrown) {
+    throw asFailure(thrown);
+  }
+}
+
+export const commands = {
+  status: () => call<Status>("status"),
+  server_start: () => call<void>("server_start"),
+  server_stop: () => call<void>("server_stop"),
+
+  settings_get: () => call<SettingsAnswer>("settings_get"),
+  settings_check: (document: Document) => call<Problem[]>("settings_check", { document }),
+  settings_apply: (document: Document, base_revision: number, reason: string) =>
+    call<Applied>("settings_apply", { document, base_revision, reason }),
+  choose_file: (title: string) => call<string | null>("choose_file", { title }),
+
+  user_add: (user: User, password: string) => call<void>("user_add", { user, password }),
+  user_set: (name: string, user: User) => call<void>("user_set", { name, user }),
+  user_password: (name: string, password: string) => call<void>("user_password", { name, password }),
+  user_remove: (name: string) => call<void>("user_remove", { name }),
+  user_restore: (name: string) => call<void>("user_restore", { name }),
+  group_set: (name: string | null, group: Group) => call<void>("group_set", { name, group }),
+  group_remove: (name: string) => call<void>("group_remove", { name }),
+
+  journal_list: (filter: JournalFilter) => call<JournalRows>("journal_list", { filter }),
+  journal_open: (text: string) => call<Entry[]>("journal_open", { text }),
+  journal_text: (token: string) => call<string>("journal_text", { token }),
+
+  overview: () => call<OverviewNumbers>("overview"),
+  lift_block: (ip: string) => call<void>("lift_block", { ip }),
+
+  dns_check: (domain: string, hostname: string) => call<DnsCheck[]>("dns_check", { domain, hostname }),
+  suggest_identity: () => call<Identity>("suggest_identity"),
+  ports_check: () => call<PortCheck[]>("ports_check"),
+  test_message: (to: string) => call<TestResult>("test_message", { to }),
+  show_window_ready: () => call<void>("show_window_ready"),
+};

@@ -1,0 +1,637 @@
+// Generated from the Rust types by `cargo xtask bindings`; do not edit.
+
+export type Problem = { 
+/**
+ * The setting, in the one spelling it has everywhere: `general.max_recipients`.
+ */
+path: string, 
+/**
+ * A stable word for the kind of problem, for catalogues of other languages.
+ */
+code: string, 
+/**
+ * What is wrong and what to do, in English.
+ */
+message: string, 
+/**
+ * The values that the message names, for catalogues of other languages.
+ */
+args: { [key in string]: string }, };
+
+export type General = { 
+/**
+ * Clients may sign in with user name and password, and must do so to send mail to other domains.
+ */
+smtp_auth: boolean, 
+/**
+ * Devices in the local network may send without signing in, for example printers and scanners.
+ */
+skip_auth_for_local_network: boolean, 
+/**
+ * A signed-in user can only send under the own address, in the envelope and in the From header.
+ */
+sender_must_match_login: boolean, 
+/**
+ * Passwords are taken over an encrypted connection only. This machine itself is exempt on port 25.
+ */
+auth_requires_tls: boolean, 
+/**
+ * Refuse messages that a mail program or another service forwards by itself. Mail that a person forwards passes.
+ */
+disable_auto_forwarding: boolean, 
+/**
+ * The domain of your addresses: the part after the @.
+ */
+domain: string, 
+/**
+ * More domains with the same users: mail to a user at any of them arrives in the same mailbox.
+ */
+additional_domains: Array<string>, 
+/**
+ * The full name of this machine in the DNS, as other mail servers see it.
+ */
+hostname: string, 
+/**
+ * The text after the host name in the first line that a client sees.
+ */
+banner: string, 
+/**
+ * More recipients than this are refused. Counted before groups are resolved.
+ */
+max_recipients: number, 
+/**
+ * A message that has passed through more servers than this goes round in a circle and is refused. Normal mail has 3 to 8.
+ */
+max_hops: number, 
+/**
+ * Largest message in MB (1 MB is 1,048,576 bytes), with all attachments as they are sent.
+ */
+max_message_size_mb: number, 
+/**
+ * Largest single attachment in MB, as the file on disk. Empty means no limit.
+ */
+max_attachment_size_mb: number | null, };
+
+export type Certificate = "self_signed" | { 
+/**
+ * PEM file with the certificate and those that lead to its root.
+ */
+chain: string, 
+/**
+ * PEM file with the private key.
+ */
+key: string, };
+
+export type Mailbox = { "maildir": string | null };
+
+export type Service = { 
+/**
+ * Addresses and ports on which other mail servers deliver, usually port 25.
+ */
+smtp: Array<string>, 
+/**
+ * Addresses and ports on which your users send with STARTTLS, usually port 587.
+ */
+submission: Array<string>, 
+/**
+ * Addresses and ports on which your users send over TLS from the first byte, usually port 465.
+ */
+submissions: Array<string>, 
+/**
+ * The certificate that clients see: one that Postroom makes itself, or your own files (PEM), read again when they change.
+ */
+certificate: Certificate, 
+/**
+ * Networks that count as local. Automatic means this machine and the private networks it is attached to.
+ */
+local_networks: Array<string> | null, 
+/**
+ * Name servers for DNS checks. Empty means those of the system.
+ */
+dns_servers: Array<string>, 
+/**
+ * Where received mail is stored: a folder of Maildirs, one for each user.
+ */
+mailbox: Mailbox, 
+/**
+ * Days after which entries of the mail log are removed.
+ */
+journal_days: number, };
+
+export type User = { 
+/**
+ * Login name and the part before the @, in lower case.
+ */
+name: string, 
+/**
+ * Name for people to read.
+ */
+display_name: string, 
+/**
+ * A disabled user cannot sign in; mail to the user is still taken.
+ */
+enabled: boolean, };
+
+export type Group = { 
+/**
+ * The part before the @, in lower case.
+ */
+name: string, 
+/**
+ * Names of users.
+ */
+members: Array<string>, };
+
+export type Settings = { 
+/**
+ * Section *service*.
+ */
+service: Service, 
+/**
+ * Section *general*.
+ */
+general: General, 
+/**
+ * Section *users*.
+ */
+users: Array<User>, 
+/**
+ * Section *groups*.
+ */
+groups: Array<Group>, };
+
+export type FieldInfo = { 
+/**
+ * Path, for example `general.max_hops`.
+ */
+path: string, 
+/**
+ * Help text: the doc comment of the field.
+ */
+help: string, 
+/**
+ * Smallest number allowed, for numbers.
+ */
+min: number | null, 
+/**
+ * Largest number allowed, for numbers.
+ */
+max: number | null, 
+/**
+ * The value of a fresh installation.
+ */
+default: JsonValue, };
+
+export type FailureKind = "problems" | "conflict" | "unavailable" | "io";
+
+export type Failure = { 
+/**
+ * See [`FailureKind`].
+ */
+kind: FailureKind, 
+/**
+ * What happened and what to do.
+ */
+message: string, 
+/**
+ * The fields concerned.
+ */
+problems: Array<Problem>, };
+
+export type Owner = "this_window" | "other_process" | "none";
+
+export type Listener = { 
+/**
+ * `smtp`, `submission` or `submissions`.
+ */
+service: string, 
+/**
+ * As it is bound, or as it was configured.
+ */
+address: string, 
+/**
+ * Why it is not open, in words.
+ */
+problem: string | null, };
+
+export type Status = { 
+/**
+ * starting, running, stopped or failed.
+ */
+state: string, 
+/**
+ * Since when, milliseconds since 1970.
+ */
+since_ms: number, 
+/**
+ * Its addresses.
+ */
+listeners: Array<Listener>, 
+/**
+ * Why it failed, or what needs attention.
+ */
+problem: Problem | null, 
+/**
+ * Who runs it.
+ */
+owner: Owner, 
+/**
+ * Process that runs it.
+ */
+pid: number | null, 
+/**
+ * Data folder.
+ */
+data_dir: string, 
+/**
+ * Version of this program.
+ */
+version: string, 
+/**
+ * Primary domain, once set.
+ */
+domain: string | null, 
+/**
+ * Networks that count as local now.
+ */
+local_networks: Array<string>, 
+/**
+ * Revision the server works under.
+ */
+revision: number, 
+/**
+ * Whether the first-run questions are open.
+ */
+first_run: boolean, };
+
+export type SettingsView = { 
+/**
+ * Number of the revision.
+ */
+revision: number, 
+/**
+ * All sections.
+ */
+settings: Settings, 
+/**
+ * Help, bounds and default of each setting.
+ */
+fields: Array<FieldInfo>, };
+
+export type Applied = { 
+/**
+ * The new revision, in force.
+ */
+revision: number, 
+/**
+ * What is allowed but worth a second look.
+ */
+notes: Array<string>, };
+
+export type Summary = { 
+/**
+ * Number of the entry.
+ */
+id: number, 
+/**
+ * The word that opens it.
+ */
+token: string, 
+/**
+ * When it began, milliseconds since 1970.
+ */
+at_ms: number, 
+/**
+ * connection, transaction or login.
+ */
+kind: string, 
+/**
+ * Address of the client.
+ */
+client_ip: string, 
+/**
+ * MAIL FROM.
+ */
+sender: string | null, 
+/**
+ * RCPT TO, refused ones as well.
+ */
+recipients: Array<string>, 
+/**
+ * Bytes of the message, if one came.
+ */
+size: number | null, 
+/**
+ * Its subject.
+ */
+subject: string | null, 
+/**
+ * How it ended.
+ */
+outcome: string, 
+/**
+ * The reply that ended it.
+ */
+reply: string, 
+/**
+ * The setting that decided, or empty.
+ */
+decided_by: string, };
+
+export type JournalFilter = { 
+/**
+ * Part of a sender, recipient, address, subject, Message-ID or reply.
+ */
+text: string | null, 
+/**
+ * accepted, refused, deferred, aborted or dropped.
+ */
+outcome: string | null, 
+/**
+ * Part of the sender.
+ */
+sender: string | null, 
+/**
+ * Part of a recipient.
+ */
+recipient: string | null, 
+/**
+ * Not before, milliseconds since 1970.
+ */
+since_ms: number | null, 
+/**
+ * Only entries before this one, for the next page.
+ */
+before_id: number | null, 
+/**
+ * Rows wanted, at most 200.
+ */
+limit: number, };
+
+export type JournalPage = { 
+/**
+ * Newest first.
+ */
+rows: Array<Summary>, 
+/**
+ * Whether older ones exist.
+ */
+more: boolean, };
+
+export type Step = { 
+/**
+ * Where in the session: connect, helo, auth, sender, recipient, data, message, delivery, protocol.
+ */
+stage: string, 
+/**
+ * Name of the rule.
+ */
+check: string, 
+/**
+ * `pass`, `refuse`, `skip` or `note`.
+ */
+result: string, 
+/**
+ * The value looked at.
+ */
+input: string, 
+/**
+ * The outcome in words.
+ */
+text: string, 
+/**
+ * Path of the setting that the rule reads, if any.
+ */
+setting: string | null, };
+
+export type Entry = { 
+/**
+ * Name the client gave itself.
+ */
+helo: string | null, 
+/**
+ * User who signed in.
+ */
+login: string | null, 
+/**
+ * Message-ID.
+ */
+message_id: string | null, 
+/**
+ * Settings it was decided under.
+ */
+revision: number, 
+/**
+ * What was known.
+ */
+facts: unknown, 
+/**
+ * The checks, in order.
+ */
+steps: Array<Step>, 
+/**
+ * Number of the entry.
+ */
+id: number, 
+/**
+ * The word that opens it.
+ */
+token: string, 
+/**
+ * When it began, milliseconds since 1970.
+ */
+at_ms: number, 
+/**
+ * connection, transaction or login.
+ */
+kind: string, 
+/**
+ * Address of the client.
+ */
+client_ip: string, 
+/**
+ * MAIL FROM.
+ */
+sender: string | null, 
+/**
+ * RCPT TO, refused ones as well.
+ */
+recipients: Array<string>, 
+/**
+ * Bytes of the message, if one came.
+ */
+size: number | null, 
+/**
+ * Its subject.
+ */
+subject: string | null, 
+/**
+ * How it ended.
+ */
+outcome: string, 
+/**
+ * The reply that ended it.
+ */
+reply: string, 
+/**
+ * The setting that decided, or empty.
+ */
+decided_by: string, };
+
+export type TopRefusal = { 
+/**
+ * The setting, or empty for errors of the protocol.
+ */
+decided_by: string, 
+/**
+ * How often.
+ */
+count: number, };
+
+export type Hour = { 
+/**
+ * Its start, milliseconds since 1970.
+ */
+hour_ms: number, 
+/**
+ * Messages taken.
+ */
+accepted: number, 
+/**
+ * Messages and sessions refused.
+ */
+refused: number, };
+
+export type Notice = { 
+/**
+ * A stable word, for catalogues of other languages.
+ */
+code: string, 
+/**
+ * info, warning or error.
+ */
+severity: string, 
+/**
+ * What is the matter.
+ */
+message: string, 
+/**
+ * What to do.
+ */
+action: string | null, 
+/**
+ * The pane where it is done.
+ */
+pane: string | null, };
+
+export type BlockedAddress = { 
+/**
+ * The address.
+ */
+ip: string, 
+/**
+ * Failed logins.
+ */
+failures: number, 
+/**
+ * Until when, milliseconds since 1970.
+ */
+until_ms: number, 
+/**
+ * The user name last tried, if it is one.
+ */
+last_login: string, };
+
+export type Overview = { 
+/**
+ * Messages taken since midnight.
+ */
+accepted_today: number, 
+/**
+ * Refused since midnight.
+ */
+refused_today: number, 
+/**
+ * What refused most today.
+ */
+top_refusals: Array<TopRefusal>, 
+/**
+ * The last 24 hours, oldest first.
+ */
+hours: Array<Hour>, 
+/**
+ * What needs attention.
+ */
+notices: Array<Notice>, 
+/**
+ * Addresses that failed to sign in too often.
+ */
+blocked: Array<BlockedAddress>, 
+/**
+ * Number of users.
+ */
+users: number, };
+
+export type Identity = { 
+/**
+ * Domain, or empty.
+ */
+domain: string, 
+/**
+ * Host name, or empty.
+ */
+hostname: string, };
+
+export type DnsCheck = { 
+/**
+ * mx, address or spf.
+ */
+name: string, 
+/**
+ * ok, warning or unknown.
+ */
+state: string, 
+/**
+ * What was found and what it means.
+ */
+text: string, };
+
+export type PortCheck = { 
+/**
+ * smtp, submission or submissions.
+ */
+service: string, 
+/**
+ * The usual port.
+ */
+port: number, 
+/**
+ * free, taken or `not_allowed`.
+ */
+state: string, 
+/**
+ * In words, with what to do.
+ */
+text: string, 
+/**
+ * A port that could be used instead.
+ */
+fallback: number | null, };
+
+export type TestResult = { 
+/**
+ * Whether the message was taken.
+ */
+ok: boolean, 
+/**
+ * Every line, with `>` for ours and `<` for the server's.
+ */
+transcript: Array<string>, 
+/**
+ * Opens the entry of the mail log.
+ */
+token: string | null, 
+/**
+ * What it means.
+ */
+text: string, };

@@ -1,0 +1,96 @@
+/** Settings by path: `general.max_recipients` is the same word in the pane, the document and the journal. */
+import type { Document, Settings } from "./types";
+
+export const settingPaths = [
+  "general.smtp_auth",
+  "general.skip_auth_for_local_network",
+  "general.sender_must_match_login",
+  "general.auth_requires_tls",
+  "general.disable_auto_forwarding",
+  "general.domain",
+  "general.additional_domains",
+  "general.hostname",
+  "general.banner",
+  "general.max_recipients",
+  "general.max_hops",
+  "general.max_message_size_mb",
+  "general.max_attachment_size_mb",
+  "service.smtp",
+  "service.submission",
+  "service.submissions",
+  "service.certificate",
+  "service.local_networks",
+  "service.dns_servers",
+  "service.mailbox.maildir",
+  "service.journal_days",
+] as const;
+
+export type SettingPath = (typeof settingPaths)[number];
+
+type At<T, P extends string> = P extends `${infer Head}.${infer Rest}`
+  ? Head extends keyof T
+    ? At<T[Head], Rest>
+    : never
+  : P extends keyof T
+    ? T[P]
+    : never;
+
+/** The type of the value that lies at a path. */
+export type ValueAt<P extends SettingPath> = At<Settings, P>;
+/** The paths whose value is a `V`. */
+export type PathOf<V> = { [P in SettingPath]: ValueAt<P> extends V ? P : never }[SettingPath];
+
+export function isSettingPath(text: string): text is SettingPath {
+  return (settingPaths as readonly string[]).includes(text);
+}
+
+export function valueAt<P extends SettingPath>(settings: Settings, path: P): ValueAt<P> {
+  let value: unknown = settings;
+  for (const key of path.split(".")) value = (value as Record<string, unknown>)[key];
+  return value as ValueAt<P>;
+}
+
+/** The partial document that names exactly these paths. */
+export function documentOf(edits: Iterable<readonly [string, unknown]>): Document {
+  const document: Document = {};
+  for (const [path, value] of edits) {
+    const keys = path.split(".");
+    const last = keys.pop() ?? path;
+    let node = document;
+    for (const key of keys) node = (node[key] ??= {}) as Document;
+    node[last] = value;
+  }
+  return document;
+}
+
+/** Whether a problem's path is this field or something inside it (a list entry, a certificate file). */
+export function concerns(problemPath: string, path: string): boolean {
+  if (problemPath === path) return true;
+  return problemPath.startsWith(path) && /^[.[]/.test(problemPath.slice(path.length));
+}
+
+/** Equality of setting values, which are plain data. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+export type PaneId = "overview" | "general" | "users" | "groups" | "log";
+
+/** The pane on which a setting is edited; `null` for what no pane of this window shows. */
+export function paneOf(path: string): PaneId | null {
+  const section = path.split(/[.[]/)[0];
+  switch (section) {
+    case "general":
+    case "service":
+      return "general";
+    case "users":
+      return "users";
+    case "groups":
+      return "groups";
+    case "overview":
+    case "log":
+      return section;
+    default:
+      return null;
+  }
+}

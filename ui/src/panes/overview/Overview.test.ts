@@ -1,0 +1,116 @@
+import { waitFor } from "@testing-library/svelte";
+import { describe, expect, it } from "vitest";
+import { busyNumbers } from "../../../dev/data";
+import { FakeProgram } from "../../../dev/fake";
+import { byTestId, openWindow, shown, text, violations, type OpenWindow } from "../../../dev/window";
+import { bars, niceTop } from "./chart";
+
+async function openOverview(shape: (program: FakeProgram) => void = () => undefined): Promise<OpenWindow> {
+  const program = new FakeProgram();
+  program.numbers = busyNumbers();
+  shape(program);
+  const opened = await openWindow(program);
+  await waitFor(() => expect(shown("figure-accepted")).toBe(true));
+  return opened;
+}
+
+describe("the Overview", () => {
+  it("shows the day in numbers, as a chart and as a table", async () => {
+    await openOverview();
+    expect(byTestId("figure-accepted").textContent).toContain("1,284");
+    expect(byTestId("figure-refused").textContent).toContain("user or password 201");
+    expect(byTestId("day-table").querySelectorAll("tbody tr")).toHaveLength(24);
+    expect(await violations()).toEqual([]);
+  });
+
+  it("lifts the block of an address", async () => {
+    const { program, user } = await openOverview();
+    await user.click(byTestId("lift-192.0.2.77"));
+    await waitFor(() => expect(shown("lift-192.0.2.77")).toBe(false));
+    expect(program.called("lift_block")).toEqual([{ ip: "192.0.2.77" }]);
+  });
+
+  it("stops and starts the server", async () => {
+    const { user } = await openOverview();
+    await user.click(byTestId("stop-server"));
+    await waitFor(() => expect(byTestId("server-state").textContent).toContain("Stopped"));
+    await user.click(byTestId("start-server"));
+    await waitFor(() => expect(byTestId("server-state").textContent).toContain("Running"));
+  });
+
+  it("sends a test message and shows how it went", async () => {
+    const { program, user } = await openOverview();
+    await user.click(byTestId("test-message"));
+    await user.click(byTestId("test-send"));
+    await waitFor(() => expect(byTestId("test-result").dataset.ok).toBe("true"));
+    expect(program.called("test_message")).toEqual([{ to: "alice@office.example" }]);
+    expect(await violations()).toEqual([]);
+  });
+
+  it("says why the server does not run, and leads to the setting", async () => {
+    const { user } = await openOverview((program) => {
+      program.status.state = "failed";
+      program.status.problem = {
+        path: "service.smtp",
+        code: "x",
+        message: "port 25 is taken by another program",
+        args: {},
+      };
+    });
+    expect(byTestId("server-state").textContent).toContain("Port 25 is taken by another program.");
+    await user.click(byTestId("server-fix"));
+    await waitFor(() => expect(document.activeElement?.id).toBe("service.smtp.0"));
+  });
+
+  it("leads from a notice to its setting", async () => {
+    const { user } = await openOverview();
+    await user.click(byTestId("notice-no_mx").querySelector("button") as HTMLElement);
+    await waitFor(() => expect(document.activeElement?.id).toBe("general.hostname"));
+  });
+});
+
+describe("the chart", () => {
+  it("has a scale whose half is whole", () => {
+    expect([0, 2, 3, 9, 11, 80, 101].map(niceTop)).toEqual([2, 2, 4, 10, 20, 100, 200]);
+  });
+
+  it("never draws above its top", () => {
+    const [bar] = bars([{ hour_ms: 0, accepted: 50, refused: 50 }], 100, {
+      left: 0,
+      right: 24,
+      top: 10,
+      bottom: 110,
+    });
+    expect(bar?.refusedY).toBeGreaterThanOrEqual(10);
+  });
+});
+
+describe("the frame", () => {
+  it("says when the window is painted, and only then", async () => {
+    const { program } = await openOverview();
+    await waitFor(() => expect(document.body.dataset.painted).toBe(""));
+    await waitFor(() => expect(program.called("show_window_ready")).toHaveLength(1));
+  });
+
+  it("speaks German when asked to, and remembers", async () => {
+    const { user } = await openOverview();
+    await user.selectOptions(byTestId("language"), "de");
+    expect(text()).toContain("Heute angenommen");
+    expect(document.documentElement.lang).toBe("de");
+    expect(localStorage.getItem("postroom.language")).toBe("de");
+    await user.selectOptions(byTestId("language"), "system");
+    expect(localStorage.getItem("postroom.language")).toBeNull();
+  });
+
+  it("offers another try when the settings cannot be read", async () => {
+    const program = new FakeProgram();
+    program.failures.set("settings_get", { kind: "io", message: "the database is damaged", problems: [] });
+    const opening = openWindow(program);
+    await waitFor(() => expect(shown("load-failed")).toBe(true));
+    expect(text()).toContain("the database is damaged");
+    program.failures.clear();
+    byTestId("retry").click();
+    await opening;
+    await waitFor(() => expect(shown("pane-overview")).toBe(true));
+  });
+});

@@ -1,0 +1,41 @@
+/** Which pane is in view, and which field of it is to be brought into view. */
+import { tick } from "svelte";
+import { isSettingPath, paneOf, type PaneId } from "../lib/paths";
+
+class Navigation {
+  pane = $state<PaneId>("overview");
+  /** A search the mail log should begin with, e.g. a token from the overview. */
+  logSearch = $state<string | null>(null);
+
+  open(pane: PaneId): void {
+    this.pane = pane;
+  }
+
+  /** Opens the pane of a setting (or a pane by its name) and puts the focus on the setting's control. */
+  async openSetting(path: string): Promise<void> {
+    const pane = paneOf(path);
+    if (pane === null) return;
+    this.pane = pane;
+    await tick();
+    if (isSettingPath(path)) focusField(path);
+  }
+
+  openLog(search: string): void {
+    this.logSearch = search;
+    this.pane = "log";
+  }
+}
+
+/** Focuses a field by its path, or the first control inside an element of that id. */
+export function focusField(path: string): boolean {
+  const found = document.getElementById(path);
+  if (found === null) return false;
+  const focusable = "input, select, textarea, button";
+  const control = found.matches(focusable) ? found : found.querySelector<HTMLElement>(focusable);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  found.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+  (control ?? found).focus({ preventScroll: true });
+  return true;
+}
+
+export const navigation = new Navigation();

@@ -1,0 +1,41 @@
+/** The numbers of the overview, read again every few seconds while it is in view. */
+import { asFailure, commands } from "../lib/commands";
+import { i18n } from "../i18n/i18n.svelte";
+import type { OverviewNumbers } from "../lib/types";
+import { toasts } from "./toasts.svelte";
+
+const everyMs = 3000;
+
+class Overview {
+  numbers = $state.raw<OverviewNumbers | null>(null);
+  failure = $state<string | null>(null);
+
+  async refresh(): Promise<void> {
+    try {
+      this.numbers = await commands.overview();
+      this.failure = null;
+    } catch (thrown) {
+      this.failure = asFailure(thrown).message;
+    }
+  }
+
+  watch(): () => void {
+    void this.refresh();
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") void this.refresh();
+    }, everyMs);
+    return () => clearInterval(timer);
+  }
+
+  async lift(ip: string): Promise<void> {
+    try {
+      await commands.lift_block(ip);
+      toasts.info(i18n.t.overview.lifted(ip));
+    } catch (thrown) {
+      toasts.error(asFailure(thrown).message);
+    }
+    await this.refresh();
+  }
+}
+
+export const overview = new Overview();
