@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use message::Scanner;
-use policy::facts::{Attempt, Client, Envelope, Load, Login, MachineNetwork, PasswordCheck, Tls};
+use policy::facts::{
+    Attempt, Client, Envelope, Load, Login, MachineNetwork, PasswordCheck, Storage, Tls,
+};
 use policy::{Decision, Facts, Stage, decide, needs, plan};
 use postroom_tests::scenario::{
     self, Entry, LOGINS, Peer, Port, fixture, lay_over, password, play,
@@ -167,7 +169,7 @@ impl Office {
             decision
                 .trace
                 .iter()
-                .map(|step| (step.check.clone(), step.result.clone())),
+                .map(|step| (step.check.to_string(), step.result.to_string())),
         );
         let Some(reason) = &decision.refusal else {
             return Ok(Answer::Accept);
@@ -215,9 +217,9 @@ impl Office {
         let current = self.current.clone();
         let connection = self.connection()?;
         connection.in_force = current;
-        connection.facts.network = needs(Stage::Sender, &connection.in_force)
-            .network
-            .then(MachineNetwork::default);
+        let needs = needs(Stage::Sender, &connection.in_force);
+        connection.facts.network = needs.network.then(MachineNetwork::default);
+        connection.facts.storage = needs.storage.then_some(Storage { free: 1 << 40 });
         connection.facts.envelope = Envelope {
             sender: Some(path),
             declared_size: parameters.size,

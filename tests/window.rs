@@ -1,12 +1,14 @@
 //! The real window, as a person uses it: under a display of its own, with the real server behind it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use postroom_tests::Dialogue;
-use postroom_tests::window::{Theme, Window, command};
+use postroom_tests::window::{Theme, Window, built, command};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -185,8 +187,23 @@ mod in_the_window {
         be_refused_once(&window)?;
         for pane in PANES {
             open_pane(&window, pane)?;
+            open_what_can_be_opened(&window, pane)?;
             window.shoot(&format!("{pane}-{name}"))?;
             assert_accessible(&window, &format!("{pane} in {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// The editor or the entry that a pane shows beside its table.
+    fn open_what_can_be_opened(window: &Window, pane: &str) -> Result<()> {
+        match pane {
+            "users" => window.click(&by_id("users.create"))?,
+            "groups" => window.click("#groups-table tr.entry td")?,
+            "log" => {
+                window.click("#log-table tr.entry td")?;
+                window.wait(&by_id("log-entry"))?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -320,5 +337,61 @@ mod in_the_window {
         );
         apply_a_limit(&window, "general.max_message_size_mb", "1")?;
         send_too_much(server.smtp()?).map(drop)
+    }
+}
+
+mod without_a_display {
+    use super::*;
+
+    /// The window's program with an empty environment.
+    fn bare(home: &Path) -> Result<Command> {
+        let mut command = Command::new(built("postroom")?);
+        command
+            .env_clear()
+            .arg("--data-dir")
+            .arg(home.join("data"))
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    #[test]
+    fn the_window_is_refused_with_what_to_type_instead() -> Result<()> {
+        let home = office()?;
+        let output = bare(home.path())?.output()?;
+        ensure!(output.status.code() == Some(1), "{output:?}");
+        let words = String::from_utf8(output.stderr)?;
+        ensure!(words.contains("postroom serve"), "it said {words}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_program_serves_mail_until_it_is_asked_to_end() -> Result<()> {
+        let home = office()?;
+        let mut server = bare(home.path())?
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let served = greet(&mut server);
+        let asked = Command::new("kill")
+            .args(["-TERM", &server.id().to_string()])
+            .status();
+        let ended = server.wait()?;
+        served?;
+        ensure!(
+            asked?.success() && ended.success(),
+            "SIGTERM ended it with {ended}"
+        );
+        Ok(())
+    }
+
+    fn greet(server: &mut Child) -> Result<()> {
+        let mut ready = String::new();
+        BufReader::new(server.stdout.take().context("no output")?).read_line(&mut ready)?;
+        let addresses = ready
+            .strip_prefix("ready ")
+            .with_context(|| format!("it said {ready}"))?;
+        let addresses: Value = serde_json::from_str(addresses)?;
+        let smtp = addresses["smtp"][0].as_str().context("no address")?;
+        Dialogue::open(smtp.parse()?).map(drop)
     }
 }

@@ -22,6 +22,8 @@
 //! delivered alice 0                         letters since the scenario began; who is not named must get none
 //! ```
 //!
+//! What stands on the right here explains; in a file it would be part of the line. `#` begins a line that is skipped.
+//!
 //! Further words of the client: `tls` (STARTTLS and the handshake), `login NAME [PASSWORD]` (AUTH PLAIN, the password
 //! is `secret-NAME` if left out). Of the message: `attachment NAME OCTETS` (a base64 part that decodes to so many),
 //! `fill OCTETS` (the body grows until the whole message, without dot-stuffing, has so many), `bdat` and `bdat last`

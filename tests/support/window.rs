@@ -341,7 +341,10 @@ pub fn command(home: &Path, verb: &[&str]) -> Result<String> {
 }
 
 /// A program that was built together with this test.
-fn built(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// When it is not there.
+pub fn built(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     // target/debug/deps/TEST
     let folder = test

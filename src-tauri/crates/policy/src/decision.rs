@@ -1,5 +1,7 @@
 //! What a decision is made of.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Reason;
@@ -17,7 +19,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Nothing against it; the words say why.
-    Pass(String),
+    Pass(Cow<'static, str>),
     /// The rule does not apply; the words say why.
     Skip(&'static str),
     /// It must be refused.
@@ -25,7 +27,7 @@ pub enum Outcome {
 }
 
 impl Finding {
-    pub(crate) fn pass(input: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(crate) fn pass(input: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
         Self {
             input: input.into(),
             outcome: Outcome::Pass(why.into()),
@@ -51,17 +53,17 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
 pub struct Step {
     /// Where in the session: connect, helo, auth, sender, recipient, data, message, delivery, protocol.
-    pub stage: String,
+    pub stage: Cow<'static, str>,
     /// Name of the rule.
-    pub check: String,
+    pub check: Cow<'static, str>,
     /// `pass`, `refuse`, `skip` or `note`.
-    pub result: String,
+    pub result: Cow<'static, str>,
     /// The value looked at.
     pub input: String,
     /// The outcome in words.
-    pub text: String,
+    pub text: Cow<'static, str>,
     /// Path of the setting that the rule reads, if any.
-    pub setting: Option<String>,
+    pub setting: Option<Cow<'static, str>>,
 }
 
 /// The answer to a question, with every check that led to it.

@@ -155,6 +155,8 @@ pub struct MessageFacts {
     pub oversize: bool,
     /// `Received` fields at the top level.
     pub hops: usize,
+    /// Number of From fields, with or without mailboxes in them.
+    pub from_fields: usize,
     /// Mailboxes of all From fields.
     pub from: Vec<Address>,
     /// Mailboxes of all Sender fields.

@@ -84,7 +84,7 @@ pub fn plan(facts: &Facts, settings: &Settings) -> Plan {
             check: "local_delivery".into(),
             result: "note".into(),
             input: address.to_string(),
-            text: format!("to the mailbox of {}", mailboxes.join(", ")),
+            text: format!("to the mailbox of {}", mailboxes.join(", ")).into(),
             setting: Some("users".into()),
         });
         for mailbox in mailboxes {
@@ -110,3 +110,6 @@ fn delivered_to(path: &ForwardPath, settings: &Settings) -> Option<Address> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

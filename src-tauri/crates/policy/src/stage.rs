@@ -233,12 +233,12 @@ pub fn decide(stage: Stage, facts: &Facts, settings: &Settings) -> Decision {
         let finding = (rule.check)(facts, settings);
         let (result, text, setting) = match finding.outcome {
             Outcome::Pass(text) => ("pass", text, rule.setting),
-            Outcome::Skip(text) => ("skip", text.to_owned(), rule.setting),
+            Outcome::Skip(text) => ("skip", text.into(), rule.setting),
             Outcome::Refuse(reason) => {
                 let words = reason.text();
                 let setting = reason.setting().or(rule.setting);
                 decision.refusal.get_or_insert(*reason);
-                ("refuse", words, setting)
+                ("refuse", words.into(), setting)
             }
         };
         decision.trace.push(Step {
@@ -252,3 +252,8 @@ pub fn decide(stage: Stage, facts: &Facts, settings: &Settings) -> Decision {
     }
     decision
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,6 @@ pub fn is_local_network(ip: IpAddr, settings: &Settings, machine: &MachineNetwor
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,7 +108,7 @@ impl Connection {
         for action in actions {
             match action {
                 Action::Reply(reply) => {
-                    let reply = self.conversation.replied(reply);
+                    let reply = self.conversation.replied(reply).await;
                     self.out.extend(reply.to_wire());
                     self.conversation.after_reply().await;
                     if self.out.len() > GATHERED {

@@ -136,6 +136,7 @@ pub fn message_facts(scan: &Scan, oversize: bool, size: u64) -> MessageFacts {
             .chain(sender.unreadable)
             .take(AUTHORS)
             .collect(),
+        from_fields: from.fields,
         from: from.addresses,
         sender: sender.addresses,
         largest_attachment: scan.largest_attachment().map(|part| Attachment {

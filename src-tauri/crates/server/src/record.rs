@@ -1,5 +1,7 @@
 //! What the journal will say of a connection, a transaction or a login, while it happens.
 
+use std::borrow::Cow;
+
 use policy::{Decision, Facts, Step};
 use settings::Settings;
 use smtp::{ForwardPath, Reply, ReversePath};
@@ -184,7 +186,11 @@ impl Record {
 }
 
 /// A line that says what happened, without a rule behind it.
-pub fn note(stage: &str, check: &str, text: impl Into<String>) -> Step {
+pub fn note(
+    stage: &'static str,
+    check: &'static str,
+    text: impl Into<Cow<'static, str>>,
+) -> Step {
     Step {
         stage: stage.into(),
         check: check.into(),

@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(20);
 const MAX_JOURNAL_ROWS: u64 = 1_000_000;
 const DAY_MS: i64 = 86_400_000;
 const REQUESTS_KEPT_MS: i64 = 3_600_000;
+/// The stored settings are none this program knows.
+const UNREADABLE: &str = "settings_unreadable";
 
 /// A server with open ports.
 struct Running {
@@ -59,16 +61,18 @@ pub(crate) async fn run(store: &Store, wishes: &mut Wishes) -> Result<Wish, Prob
         certificate: Instant::now(),
         house: None,
     };
-    let wish = loop {
-        running.glance().await;
+    let ended = loop {
+        if let Err(problem) = running.glance().await {
+            break Err(problem);
+        }
         running.do_duties(&mut duties).await;
         let wish = wishes.changed_within(GLANCE).await;
         if wish != Wish::Run {
-            break wish;
+            break Ok(wish);
         }
     };
     running.stop().await;
-    Ok(wish)
+    ended
 }
 
 /// The newest settings, if they are complete enough to serve mail.
@@ -77,7 +81,7 @@ pub(crate) fn read_settings(store: &Store) -> Result<Snapshot, Problem> {
         let what: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Problem::new(
             problems.first().map(|problem| problem.path.clone()).unwrap_or_default(),
-            "settings_unreadable",
+            UNREADABLE,
             format!("the stored settings cannot be read, so no mail is served; nothing was changed. {}", what.join("; ")),
         )
     })?;
@@ -169,25 +173,30 @@ impl Running {
     }
 
     /// Looks whether anything was committed since the last time: settings, or requests.
-    async fn glance(&mut self) {
+    ///
+    /// # Errors
+    /// Settings that cannot be read: whoever made them wants something else than what is in force, so nothing is served
+    /// until they can be.
+    async fn glance(&mut self) -> Result<(), Problem> {
         let Ok(version) = self.shared.store.data_version() else {
-            return;
+            return Ok(());
         };
         if self.seen.replace(version) == Some(version) {
-            return;
+            return Ok(());
         }
         let latest = self.shared.store.read(setting::latest);
         if latest.is_ok_and(|latest| latest != self.shared.current.get().revision) {
-            self.take_over().await;
+            self.take_over().await?;
         }
         let pending = self.shared.store.read(request::pending).unwrap_or_default();
         for request in pending {
             self.answer(request).await;
         }
+        Ok(())
     }
 
     /// Puts the newest stored settings in force, which another process committed.
-    async fn take_over(&mut self) {
+    async fn take_over(&mut self) -> Result<(), Problem> {
         match read_settings(&self.shared.store) {
             Ok(snapshot) => {
                 let effects = settings::change::effects(
@@ -209,9 +218,11 @@ impl Running {
                 }
                 self.shared.current.replace(snapshot);
             }
+            Err(problem) if problem.code == UNREADABLE => return Err(problem),
             Err(problem) => self.problem = Some(problem),
         }
         self.publish();
+        Ok(())
     }
 
     fn load_certificate(&mut self, settings: &Settings) {

@@ -10,7 +10,7 @@ use smtp::{
     Answer, Credentials, Domain, ForwardPath, MailParameters, Profile, Question, RcptParameters,
     Reply, ReversePath, Role,
 };
-use store::journal::Kind;
+use store::journal::{Entry, Kind};
 use tokio::time::sleep;
 
 use crate::content::Arriving;
@@ -129,8 +129,9 @@ impl Conversation {
             .map_or(&mut self.connection, |transaction| &mut transaction.record)
     }
 
-    /// A reply is about to be written: refusals get their token and are remembered.
-    pub(crate) fn replied(&mut self, reply: Reply) -> Reply {
+    /// A reply is about to be written: refusals get their token and are remembered, so that whoever reads the token can
+    /// open it at once.
+    pub(crate) async fn replied(&mut self, reply: Reply) -> Reply {
         let decided = self.refusing.take();
         let utf8 = self.smtputf8;
         if !reply.is_refusal() {
@@ -152,7 +153,9 @@ impl Conversation {
                 ..note("protocol", "syntax", reply.to_string())
             });
         }
-        self.post_early();
+        if !self.ending {
+            self.write_early().await;
+        }
         reply
     }
 
@@ -364,29 +367,29 @@ impl Conversation {
         }
     }
 
-    /// Puts the entry as it stands into the writer's queue, so that its token opens something while the session goes
-    /// on. Once an entry: its end brings the rest.
-    fn post_early(&mut self) {
-        let store = self.shared.store.clone();
-        let snapshot = Arc::clone(&self.snapshot);
-        let Ok(turn) = Arc::clone(&self.shared.journal_turns).try_acquire_owned() else {
-            return;
-        };
+    /// Writes the entry as it stands, so that its token opens something while the session goes on. Once an entry: its end
+    /// brings the rest.
+    async fn write_early(&mut self) {
         let record = match &mut self.transaction {
             Some(transaction) => &mut transaction.record,
             None => &mut self.connection,
         };
         if record.first_post() {
-            let entry = record.entry(&self.facts, &snapshot.settings, snapshot.revision);
-            drop(store.write(move |tx| {
-                drop(turn);
-                store::journal::upsert(tx, &entry)
-            }));
+            let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
+            self.write_entry(entry).await;
         }
     }
 
     async fn write(&self, record: &Record) {
-        let entry = record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
+        self.write_entry(self.entry(record)).await;
+    }
+
+    fn entry(&self, record: &Record) -> Entry {
+        record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision)
+    }
+
+    async fn write_entry(&self, entry: Entry) {
+        let token = entry.token.clone();
         let turn = self.shared.journal_turns.acquire().await;
         let written = self
             .shared
@@ -395,10 +398,7 @@ impl Conversation {
             .await;
         drop(turn);
         if let Err(error) = written {
-            tracing::error!(
-                token = record.token,
-                "the mail log could not be written: {error}"
-            );
+            tracing::error!(token, "the mail log could not be written: {error}");
         }
     }
 }

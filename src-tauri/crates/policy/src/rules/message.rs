@@ -1,7 +1,7 @@
 //! Rules at DATA and after the last byte.
 
 use settings::Settings;
-use smtp::Address;
+use smtp::{Address, ReversePath};
 
 use super::wire;
 use crate::decision::Finding;
@@ -116,7 +116,7 @@ pub(crate) fn authors_owned(facts: &Facts, settings: &Settings) -> Finding {
             return Finding::refuse(text, Reason::UnreadableAuthor);
         }
         if message.from.is_empty() {
-            return Finding::refuse("no From header", Reason::NoAuthor);
+            return without_author(facts, message, user);
         }
         match message
             .from
@@ -137,6 +137,20 @@ pub(crate) fn authors_owned(facts: &Facts, settings: &Settings) -> Finding {
             None => Finding::pass(message.from[0].to_string(), format!("belongs to {user}")),
         }
     })
+}
+
+/// Scripts leave the From field out; then nothing is shown that could be forged, and the envelope's sender, which was
+/// checked, is all there is. A field without an address, or no sender at all, is another matter.
+fn without_author(facts: &Facts, message: &MessageFacts, user: &str) -> Finding {
+    let has_sender = !matches!(facts.envelope.sender, None | Some(ReversePath::Null));
+    if message.from_fields == 0 && message.sender.is_empty() && has_sender {
+        Finding::pass(
+            "no From header",
+            format!("the sender of the envelope belongs to {user}"),
+        )
+    } else {
+        Finding::refuse("no address in From", Reason::NoAuthor)
+    }
 }
 
 /// Nothing in the header says that a machine passed the message on by itself. Notifications are never forwards.
