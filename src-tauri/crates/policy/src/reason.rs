@@ -45,6 +45,7 @@ pub enum Reason {
     },
     RelayDenied {
         recipient: String,
+        can_sign_in: bool,
     },
     LocalSenderNeedsLogin {
         sender: String,
@@ -155,10 +156,21 @@ impl Reason {
                 (5, 2),
                 format!("{recipient}: recipient address rejected: need a fully-qualified address"),
             ),
-            R::RelayDenied { recipient } => (
+            R::RelayDenied {
+                recipient,
+                can_sign_in: true,
+            } => (
                 550,
                 (7, 1),
                 format!("{recipient}: relay access denied - authentication required"),
+            ),
+            R::RelayDenied {
+                recipient,
+                can_sign_in: false,
+            } => (
+                550,
+                (7, 1),
+                format!("{recipient}: relay access denied - users send through the submission port"),
             ),
             R::LocalSenderNeedsLogin { sender } => (
                 550,

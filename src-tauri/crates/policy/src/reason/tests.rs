@@ -49,6 +49,13 @@ fn next(reason: &Reason) -> Option<Reason> {
         },
         R::RecipientNotQualified { .. } => R::RelayDenied {
             recipient: recipient(),
+            can_sign_in: true,
+        },
+        R::RelayDenied {
+            can_sign_in: true, ..
+        } => R::RelayDenied {
+            recipient: recipient(),
+            can_sign_in: false,
         },
         R::RelayDenied { .. } => R::LocalSenderNeedsLogin { sender: sender() },
         R::LocalSenderNeedsLogin { .. } => R::SenderNotOwned {

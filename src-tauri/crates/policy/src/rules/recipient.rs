@@ -6,7 +6,7 @@ use smtp::{Address, ForwardPath, ReversePath};
 
 use super::{qualify, sender_address, wire, wire_path};
 use crate::decision::Finding;
-use crate::facts::Facts;
+use crate::facts::{Facts, Port};
 use crate::plan::{Target, target};
 use crate::reason::Reason;
 use crate::trust::Trust;
@@ -66,6 +66,7 @@ pub(crate) fn relay_control(facts: &Facts, settings: &Settings) -> Finding {
                 &path,
                 Reason::RelayDenied {
                     recipient: path.clone(),
+                    can_sign_in: settings.general.smtp_auth || facts.client.port != Port::Smtp,
                 },
             ),
         },
