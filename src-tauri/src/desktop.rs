@@ -44,7 +44,7 @@ fn send_notice(title: &str, text: &str) -> zbus::Result<()> {
         &(
             "Postroom",
             REPLACES_NONE,
-            "Postroom",
+            "postroom",
             title,
             text,
             &actions[..],

@@ -1,5 +1,5 @@
 /** Made-up data. Names and addresses are those reserved for examples. */
-import type { Entry, FieldInfo, Hour, OverviewNumbers, Settings, Status, Step, User } from "../src/lib/types";
+import type { Entry, FieldInfo, Hour, Overview, Settings, Status, Step, User } from "../src/lib/types";
 
 export function freshSettings(): Settings {
   return {
@@ -47,9 +47,9 @@ export function freshStatus(): Status {
     state: "running",
     since_ms: Date.now() - 5_400_000,
     listeners: [
-      { service: "smtp", address: "[::]:25", problem: null, fallback: false },
-      { service: "submission", address: "[::]:587", problem: null, fallback: false },
-      { service: "submissions", address: "[::]:465", problem: null, fallback: false },
+      { service: "smtp", address: "[::]:25", problem: null },
+      { service: "submission", address: "[::]:587", problem: null },
+      { service: "submissions", address: "[::]:465", problem: null },
     ],
     problem: null,
     owner: "this_window",
@@ -63,7 +63,7 @@ export function freshStatus(): Status {
   };
 }
 
-export function noNumbers(): OverviewNumbers {
+export function noNumbers(): Overview {
   const now = Math.floor(Date.now() / 3_600_000) * 3_600_000;
   const hours: Hour[] = Array.from({ length: 24 }, (_, index) => ({
     hour_ms: now - (23 - index) * 3_600_000,
@@ -73,14 +73,8 @@ export function noNumbers(): OverviewNumbers {
   return { accepted_today: 0, refused_today: 0, top_refusals: [], hours, notices: [], blocked: [], users: 0 };
 }
 
-function field(
-  path: string,
-  min: number | null,
-  max: number | null,
-  fallback: unknown,
-  restarts = false,
-): FieldInfo {
-  return { path, help: "", min, max, default: fallback, restarts };
+function field(path: string, min: number | null, max: number | null, fallback: unknown): FieldInfo {
+  return { path, help: "", min, max, default: fallback };
 }
 
 export const fields: FieldInfo[] = [
@@ -88,9 +82,9 @@ export const fields: FieldInfo[] = [
   field("general.max_hops", 1, 200, 50),
   field("general.max_message_size_mb", 1, 2048, 25),
   field("general.max_attachment_size_mb", 1, 2048, null),
-  field("service.smtp", null, null, ["[::]:25"], true),
-  field("service.submission", null, null, ["[::]:587"], true),
-  field("service.submissions", null, null, ["[::]:465"], true),
+  field("service.smtp", null, null, ["[::]:25"]),
+  field("service.submission", null, null, ["[::]:587"]),
+  field("service.submissions", null, null, ["[::]:465"]),
   field("service.journal_days", 1, 3650, 90),
 ];
 
@@ -291,7 +285,7 @@ export function sampleEntries(now: number = Date.now()): Entry[] {
   }));
 }
 
-export function busyNumbers(): OverviewNumbers {
+export function busyNumbers(): Overview {
   const numbers = noNumbers();
   const shape = [8, 5, 3, 2, 2, 3, 9, 22, 41, 58, 63, 57, 44, 52, 61, 66, 54, 39, 28, 21, 17, 14, 12, 6];
   numbers.hours = numbers.hours.map((hour, index) => ({

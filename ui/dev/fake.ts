@@ -4,7 +4,7 @@
  */
 import { concerns } from "../src/lib/paths";
 import type {
-  Blocked,
+  BlockedAddress,
   DnsCheck,
   Document,
   Entry,
@@ -12,8 +12,7 @@ import type {
   FieldInfo,
   Group,
   JournalFilter,
-  Notice,
-  OverviewNumbers,
+  Overview,
   PortCheck,
   Problem,
   Settings,
@@ -36,7 +35,7 @@ export function problem(path: string, code: string, message: string, args: Probl
 export class FakeProgram {
   settings: Settings = freshSettings();
   status: Status = freshStatus();
-  numbers: OverviewNumbers = noNumbers();
+  numbers: Overview = noNumbers();
   entries: Entry[] = [];
   fields: FieldInfo[] = fields;
   dns: DnsCheck[] = [];
@@ -119,17 +118,13 @@ export class FakeProgram {
     journal_text: ({ token }: { token: string }) => `Entry ${token}`,
     overview: () => structuredClone({ ...this.numbers, users: this.settings.users.length }),
     lift_block: ({ ip }: { ip: string }) => {
-      this.numbers.blocked = this.numbers.blocked.filter((entry: Blocked) => entry.ip !== ip);
+      this.numbers.blocked = this.numbers.blocked.filter((entry: BlockedAddress) => entry.ip !== ip);
     },
     dns_check: () => this.dns,
     suggest_identity: () => ({ domain: "office.example", hostname: "mail.office.example" }),
     ports_check: () => this.ports,
     test_message: () => this.test,
   };
-
-  notice(notice: Notice): void {
-    this.numbers.notices.push(notice);
-  }
 
   #setUsers(users: User[]): void {
     this.settings.users = users.toSorted((a, b) => a.name.localeCompare(b.name));

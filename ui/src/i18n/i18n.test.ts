@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { settingPaths } from "../lib/paths";
 import { de } from "./de";
 import { en } from "./en";
-import { systemLanguage } from "./i18n.svelte";
+import { i18n, systemLanguage } from "./i18n.svelte";
+import { problemText } from "./problem";
 
 function keys(node: unknown, at = ""): string[] {
   if (typeof node !== "object" || node === null) return [`${at}:${typeof node}`];
@@ -39,6 +40,22 @@ describe("the catalogues", () => {
     expect(en.draft.changes(1, "General")).toBe("1 change in General");
     expect(en.draft.changes(2, "General")).toBe("2 changes in General");
     expect(de.draft.changes(2, "Allgemein")).toBe("2 Änderungen in Allgemein");
+  });
+});
+
+describe("a problem", () => {
+  const refused = { path: "users.x.password", code: "password_too_short", args: { min: "8" } };
+
+  it("is said as the program says it, as a sentence", () => {
+    i18n.choose("en");
+    expect(problemText({ ...refused, message: "the password needs 8" })).toBe("The password needs 8.");
+  });
+
+  it("is said in German by its code, and in English where the code is new", () => {
+    i18n.choose("de");
+    expect(problemText({ ...refused, message: "x" })).toBe("Das Kennwort braucht mindestens 8 Zeichen.");
+    expect(problemText({ ...refused, code: "brand_new", message: "say so" })).toBe("Say so.");
+    i18n.choose("system");
   });
 });
 

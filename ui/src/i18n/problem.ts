@@ -1,34 +1,91 @@
-/** A refused value in words: by its code where the catalogue has it, else as the program said it. */
-import type { Problem } from "../lib/types";
-import { i18n } from "./i18n.svelte";
+/** What the program reports in words: by its code where the catalogue has it, else as the program said it. */
+import type { Notice, Problem } from "../lib/types";
+import { i18n, type Language } from "./i18n.svelte";
 
 type Args = Record<string, string>;
+type Words = Record<string, (args: Args) => string>;
 
-const german: Record<string, (args: Args) => string> = {
-  out_of_range: (a) => `${a.value} geht hier nicht; erlaubt ist ${a.min} bis ${a.max}.`,
-  not_fqdn: (a) =>
-    `„${a.value}“ hat keinen Punkt; schreiben Sie den vollen Namen, etwa ${a.value}.example.com.`,
-  local_name: (a) =>
-    `„${a.value}“ meint nur diesen Rechner; andere Server brauchen einen Namen, den das DNS kennt.`,
-  duplicate: (a) => `„${a.value}“ ist schon vorhanden.`,
-  taken: (a) => `„${a.value}“ ist schon vergeben.`,
-  upper_case: (a) => `Bitte klein schreiben: ${(a.value ?? "").toLowerCase()}.`,
-  too_many: (a) => `Höchstens ${a.max} Einträge sind erlaubt.`,
-  too_long: (a) => `Zu lang: ${a.value} Zeichen, erlaubt sind ${a.max}.`,
-  not_printable: (a) => `Nur druckbare ASCII-Zeichen sind erlaubt; ${a.value} ist keines.`,
-  not_absolute: (a) => `„${a.value}“ ist kein voller Pfad; er muss mit / beginnen.`,
-  no_such_user: (a) => `Es gibt keinen Benutzer „${a.value}“.`,
-  bad_display_name: () => "Der volle Name ist zu lang oder enthält einen Zeilenumbruch.",
-  not_a_server: () => "Das ist keine Adresse eines DNS-Servers; schreiben Sie etwa 192.0.2.53:53.",
+const problems: Record<Language, Words> = {
+  en: {
+    // The program names paths for the command line's sake; the window has the assistant for it.
+    not_set_up: () => "The domain and the hostname are not set yet.",
+  },
+  de: {
+    not_set_up: () => "Domain und Hostname sind noch nicht eingetragen.",
+    out_of_range: (a) => `${a.value} geht hier nicht; erlaubt ist ${a.min} bis ${a.max}.`,
+    not_fqdn: (a) =>
+      `„${a.value}“ hat keinen Punkt; schreiben Sie den vollen Namen, etwa ${a.value}.example.com.`,
+    local_name: (a) =>
+      `„${a.value}“ meint nur diesen Rechner; andere Server brauchen einen Namen, den das DNS kennt.`,
+    needed: () => "Dieser Name wird gebraucht; ohne ihn kann keine Mail angenommen werden.",
+    duplicate: (a) => `„${a.value}“ ist schon vorhanden.`,
+    taken: (a) => `„${a.value}“ ist schon vergeben.`,
+    empty: () => "Ein Name wird gebraucht.",
+    upper_case: (a) => `Bitte klein schreiben: ${(a.value ?? "").toLowerCase()}.`,
+    bad_character: () => "Erlaubt sind Buchstaben, Ziffern, Punkt, Bindestrich und Unterstrich.",
+    bad_dot: () =>
+      "Ein Name beginnt nicht mit Punkt oder Bindestrich, endet nicht mit Punkt und hat nicht zwei Punkte nacheinander.",
+    too_many: (a) => `Höchstens ${a.max} Einträge sind erlaubt.`,
+    too_long: (a) => (a.max === undefined ? "Das ist zu lang." : `Zu lang: erlaubt sind ${a.max} Zeichen.`),
+    not_printable: (a) => `Nur druckbare ASCII-Zeichen sind erlaubt; ${a.value} ist keines.`,
+    not_absolute: (a) => `„${a.value}“ ist kein voller Pfad; er muss mit / beginnen.`,
+    no_such_user: (a) => `Es gibt keinen Benutzer „${a.value}“.`,
+    no_such_entry: (a) => `„${a.value}“ gibt es nicht.`,
+    bad_display_name: () => "Der volle Name ist zu lang oder enthält einen Zeilenumbruch.",
+    not_a_server: () => "Das ist keine Adresse eines DNS-Servers; schreiben Sie etwa 192.0.2.53:53.",
+    password_too_short: (a) => `Das Kennwort braucht mindestens ${a.min} Zeichen.`,
+    password_too_long: (a) => `Das Kennwort darf höchstens ${a.max} Zeichen haben.`,
+    port_taken: (a) =>
+      `Port ${a.port} ist von einem anderen Programm belegt; beenden Sie es oder wählen Sie hier einen anderen Port.`,
+    port_not_allowed: (a) =>
+      `Dieser Benutzer darf Port ${a.port} nicht öffnen; wählen Sie einen Port ab 1024.`,
+    address_not_here: (a) => `Dieser Rechner hat die Adresse ${a.address} nicht.`,
+    no_address: () => "Es ist keine Adresse eingetragen; tragen Sie eine ein, etwa [::]:25.",
+    cannot_write: (a) => `In ${a.folder} kann keine Mail abgelegt werden.`,
+    unreadable_file: (a) => `${a.file} kann nicht gelesen werden.`,
+  },
 };
 
-/** The program's sentence with a capital and a full stop, as the window writes. */
+const notices: Record<string, { message: string; action?: string }> = {
+  no_users: {
+    message: "Es gibt noch keinen Benutzer, also kann niemand Mail bekommen.",
+    action: "Legen Sie den ersten an.",
+  },
+  below_standard: {
+    message: "Der Mailstandard verlangt, dass jeder Server 100 Empfänger annimmt.",
+  },
+  above_message_size: {
+    message: "Kein Anhang kann seine Grenze erreichen, weil die für die Nachricht niedriger ist.",
+  },
+  nobody_signs_in: { message: "Ohne Anmeldung können Benutzer außerhalb Ihres Netzes nicht senden." },
+  stopped: {
+    message: "Der Server ist angehalten und nimmt keine Mail an.",
+    action: "Starten Sie ihn, sonst wartet Mail von außen oder geht zurück.",
+  },
+  certificate_ends: {
+    message: "Das Zertifikat läuft bald ab.",
+    action: "Legen Sie ein neues an die Stelle des alten; es wird von selbst gelesen.",
+  },
+};
+
+/** The program's words with a capital only: they may end in a command to type, which a full stop would spoil. */
+export function capital(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}
+
+/** The program's words with a capital and a full stop, as the window writes. */
 function sentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  const text = capital(message);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 export function problemText(problem: Problem): string {
-  const words = i18n.language === "de" ? german[problem.code] : undefined;
+  const words = problems[i18n.language][problem.code];
   return words ? words(problem.args) : sentence(problem.message);
+}
+
+export function noticeText(notice: Notice): { message: string; action: string | null } {
+  const known = i18n.language === "de" ? notices[notice.code] : undefined;
+  if (known !== undefined) return { message: known.message, action: known.action ?? notice.action };
+  return { message: sentence(notice.message), action: notice.action };
 }

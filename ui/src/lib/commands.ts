@@ -10,11 +10,11 @@ import type {
   Group,
   Identity,
   JournalFilter,
-  JournalRows,
-  OverviewNumbers,
+  JournalPage,
+  Overview,
   PortCheck,
   Problem,
-  SettingsAnswer,
+  SettingsView,
   Status,
   TestResult,
   User,
@@ -57,7 +57,7 @@ export const commands = {
   server_start: () => call<void>("server_start"),
   server_stop: () => call<void>("server_stop"),
 
-  settings_get: () => call<SettingsAnswer>("settings_get"),
+  settings_get: () => call<SettingsView>("settings_get"),
   settings_check: (document: Document) => call<Problem[]>("settings_check", { document }),
   settings_apply: (document: Document, base_revision: number, reason: string) =>
     call<Applied>("settings_apply", { document, base_revision, reason }),
@@ -71,11 +71,11 @@ export const commands = {
   group_set: (name: string | null, group: Group) => call<void>("group_set", { name, group }),
   group_remove: (name: string) => call<void>("group_remove", { name }),
 
-  journal_list: (filter: JournalFilter) => call<JournalRows>("journal_list", { filter }),
+  journal_list: (filter: JournalFilter) => call<JournalPage>("journal_list", { filter }),
   journal_open: (text: string) => call<Entry[]>("journal_open", { text }),
   journal_text: (token: string) => call<string>("journal_text", { token }),
 
-  overview: () => call<OverviewNumbers>("overview"),
+  overview: () => call<Overview>("overview"),
   lift_block: (ip: string) => call<void>("lift_block", { ip }),
 
   dns_check: (domain: string, hostname: string) => call<DnsCheck[]>("dns_check", { domain, hostname }),

@@ -70,8 +70,14 @@ export function toAscii(domain: string): string {
   }
 }
 
+/** An address without the angle brackets of the protocol; empty for the null reverse-path. */
+export function bare(path: string): string {
+  return path.startsWith("<") && path.endsWith(">") ? path.slice(1, -1) : path;
+}
+
 /** An address or a domain to show, and what to say on hover (`null` when both forms are the same). */
-export function forDisplay(address: string): { text: string; title: string | null } {
+export function forDisplay(path: string): { text: string; title: string | null } {
+  const address = bare(path);
   const at = address.lastIndexOf("@");
   const local = address.slice(0, at + 1);
   const domain = address.slice(at + 1);

@@ -36,6 +36,10 @@ describe("a domain name", () => {
     });
     expect(forDisplay("anna@office.example").title).toBeNull();
   });
+  it("loses the angle brackets of the protocol", () => {
+    expect(forDisplay("<anna@office.example>").text).toBe("anna@office.example");
+    expect(forDisplay("<>").text).toBe("");
+  });
   it("of other scripts is decoded too", () => {
     expect(toUnicode("xn--fiqs8s.xn--e1afmkfd")).toBe("中国.пример");
     expect(toAscii("bücher.example")).toBe("xn--bcher-kva.example");

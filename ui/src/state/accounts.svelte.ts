@@ -88,9 +88,10 @@ class Accounts {
     if (user === null) return false;
     user.name = user.name.trim();
     const done = await this.#edit(this.userEditor, async () => {
-      if (original === null) await commands.user_add(user, password);
-      else await commands.user_set(original, user);
-      if (original !== null && password !== "") await commands.user_password(user.name, password);
+      if (original === null) return commands.user_add(user, password);
+      // The password first: if it is refused, nothing else has changed yet.
+      if (password !== "") await commands.user_password(original, password);
+      await commands.user_set(original, user);
     });
     if (done) toasts.info(said(original, "users")(user.name));
     return done;
@@ -104,15 +105,6 @@ class Accounts {
       () => i18n.t.users.restored(name),
     );
     if (this.userEditor.original === name) this.userEditor.close();
-  }
-
-  async setEnabled(user: User, enabled: boolean): Promise<void> {
-    try {
-      await commands.user_set(user.name, { ...user, enabled });
-    } catch (thrown) {
-      toasts.error(asFailure(thrown).message);
-    }
-    await draft.load();
   }
 
   async saveGroup(): Promise<boolean> {

@@ -19,6 +19,13 @@ import type { Document, FieldInfo, Problem, Settings } from "../lib/types";
 
 const checkAfterMs = 300;
 
+/** Settings whose change makes the server open its ports anew. */
+const reopening: ReadonlySet<SettingPath> = new Set([
+  "service.smtp",
+  "service.submission",
+  "service.submissions",
+]);
+
 export type ApplyResult = "applied" | "refused" | "conflict" | "failed";
 
 export class Draft {
@@ -41,7 +48,7 @@ export class Draft {
 
   readonly changed = $derived<SettingPath[]>(settingPaths.filter((path) => this.isChanged(path)));
   readonly dirty = $derived<boolean>(this.changed.length > 0);
-  readonly restarts = $derived<boolean>(this.changed.some((path) => this.fields.get(path)?.restarts));
+  readonly restarts = $derived<boolean>(this.changed.some((path) => reopening.has(path)));
 
   /** Reads the settings; changes in progress stay, and stay on the revision they were begun on. */
   async load(): Promise<void> {

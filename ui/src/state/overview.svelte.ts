@@ -1,13 +1,13 @@
 /** The numbers of the overview, read again every few seconds while it is in view. */
 import { asFailure, commands } from "../lib/commands";
 import { i18n } from "../i18n/i18n.svelte";
-import type { OverviewNumbers } from "../lib/types";
+import type { Overview } from "../lib/types";
 import { toasts } from "./toasts.svelte";
 
 const everyMs = 3000;
 
-class Overview {
-  numbers = $state.raw<OverviewNumbers | null>(null);
+class OverviewPage {
+  numbers = $state.raw<Overview | null>(null);
   failure = $state<string | null>(null);
 
   async refresh(): Promise<void> {
@@ -38,4 +38,4 @@ class Overview {
   }
 }
 
-export const overview = new Overview();
+export const overview = new OverviewPage();

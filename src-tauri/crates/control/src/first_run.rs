@@ -27,6 +27,7 @@ pub struct DnsCheck {
     /// mx, address or spf.
     pub name: String,
     /// ok, warning or unknown.
+    #[ts(type = "\"ok\" | \"warning\" | \"unknown\"")]
     pub state: String,
     /// What was found and what it means.
     pub text: String,
@@ -36,10 +37,12 @@ pub struct DnsCheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PortCheck {
     /// smtp, submission or submissions.
+    #[ts(type = "\"smtp\" | \"submission\" | \"submissions\"")]
     pub service: String,
     /// The usual port.
     pub port: u16,
     /// free, taken or `not_allowed`.
+    #[ts(type = "\"free\" | \"taken\" | \"not_allowed\"")]
     pub state: String,
     /// In words, with what to do.
     pub text: String,

@@ -21,10 +21,13 @@ pub struct JournalFilter {
     /// Part of a sender, recipient, address, subject, Message-ID or reply.
     pub text: Option<String>,
     /// accepted, refused, deferred, aborted or dropped.
+    #[ts(type = "Summary[\"outcome\"] | null")]
     pub outcome: Option<String>,
     /// Part of the sender.
+    #[ts(optional = nullable)]
     pub sender: Option<String>,
     /// Part of a recipient.
+    #[ts(optional = nullable)]
     pub recipient: Option<String>,
     /// Not before, milliseconds since 1970.
     pub since_ms: Option<i64>,
@@ -58,6 +61,7 @@ pub struct Summary {
     /// When it began, milliseconds since 1970.
     pub at_ms: i64,
     /// connection, transaction or login.
+    #[ts(type = "\"connection\" | \"transaction\" | \"login\"")]
     pub kind: String,
     /// Address of the client.
     pub client_ip: String,
@@ -70,6 +74,7 @@ pub struct Summary {
     /// Its subject.
     pub subject: Option<String>,
     /// How it ended.
+    #[ts(type = "\"accepted\" | \"refused\" | \"deferred\" | \"aborted\" | \"dropped\"")]
     pub outcome: String,
     /// The reply that ended it.
     pub reply: String,

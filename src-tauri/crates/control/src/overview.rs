@@ -45,6 +45,7 @@ pub struct Notice {
     /// A stable word, for catalogues of other languages.
     pub code: String,
     /// info, warning or error.
+    #[ts(type = "\"info\" | \"warning\" | \"error\"")]
     pub severity: String,
     /// What is the matter.
     pub message: String,

@@ -32,6 +32,7 @@ pub enum Owner {
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Listener {
     /// `smtp`, `submission` or `submissions`.
+    #[ts(type = "\"smtp\" | \"submission\" | \"submissions\"")]
     pub service: String,
     /// As it is bound, or as it was configured.
     pub address: String,
@@ -43,6 +44,7 @@ pub struct Listener {
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Status {
     /// starting, running, stopped or failed.
+    #[ts(type = "\"starting\" | \"running\" | \"stopped\" | \"failed\"")]
     pub state: String,
     /// Since when, milliseconds since 1970.
     pub since_ms: i64,

@@ -57,6 +57,7 @@ pub struct Step {
     /// Name of the rule.
     pub check: Cow<'static, str>,
     /// `pass`, `refuse`, `skip` or `note`.
+    #[ts(type = "\"pass\" | \"refuse\" | \"skip\" | \"note\"")]
     pub result: Cow<'static, str>,
     /// The value looked at.
     pub input: String,

@@ -16,6 +16,7 @@ pub struct FieldInfo {
     /// Largest number allowed, for numbers.
     pub max: Option<f64>,
     /// The value of a fresh installation.
+    #[ts(type = "unknown")]
     pub default: serde_json::Value,
 }
 

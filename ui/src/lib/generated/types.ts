@@ -180,7 +180,7 @@ max: number | null,
 /**
  * The value of a fresh installation.
  */
-default: JsonValue, };
+default: unknown, };
 
 export type FailureKind = "problems" | "conflict" | "unavailable" | "io";
 
@@ -204,7 +204,7 @@ export type Listener = {
 /**
  * `smtp`, `submission` or `submissions`.
  */
-service: string, 
+service: "smtp" | "submission" | "submissions", 
 /**
  * As it is bound, or as it was configured.
  */
@@ -218,7 +218,7 @@ export type Status = {
 /**
  * starting, running, stopped or failed.
  */
-state: string, 
+state: "starting" | "running" | "stopped" | "failed", 
 /**
  * Since when, milliseconds since 1970.
  */
@@ -304,7 +304,7 @@ at_ms: number,
 /**
  * connection, transaction or login.
  */
-kind: string, 
+kind: "connection" | "transaction" | "login", 
 /**
  * Address of the client.
  */
@@ -328,7 +328,7 @@ subject: string | null,
 /**
  * How it ended.
  */
-outcome: string, 
+outcome: "accepted" | "refused" | "deferred" | "aborted" | "dropped", 
 /**
  * The reply that ended it.
  */
@@ -346,15 +346,15 @@ text: string | null,
 /**
  * accepted, refused, deferred, aborted or dropped.
  */
-outcome: string | null, 
+outcome: Summary["outcome"] | null, 
 /**
  * Part of the sender.
  */
-sender: string | null, 
+sender?: string | null, 
 /**
  * Part of a recipient.
  */
-recipient: string | null, 
+recipient?: string | null, 
 /**
  * Not before, milliseconds since 1970.
  */
@@ -390,7 +390,7 @@ check: string,
 /**
  * `pass`, `refuse`, `skip` or `note`.
  */
-result: string, 
+result: "pass" | "refuse" | "skip" | "note", 
 /**
  * The value looked at.
  */
@@ -444,7 +444,7 @@ at_ms: number,
 /**
  * connection, transaction or login.
  */
-kind: string, 
+kind: "connection" | "transaction" | "login", 
 /**
  * Address of the client.
  */
@@ -468,7 +468,7 @@ subject: string | null,
 /**
  * How it ended.
  */
-outcome: string, 
+outcome: "accepted" | "refused" | "deferred" | "aborted" | "dropped", 
 /**
  * The reply that ended it.
  */
@@ -510,7 +510,7 @@ code: string,
 /**
  * info, warning or error.
  */
-severity: string, 
+severity: "info" | "warning" | "error", 
 /**
  * What is the matter.
  */
@@ -590,7 +590,7 @@ name: string,
 /**
  * ok, warning or unknown.
  */
-state: string, 
+state: "ok" | "warning" | "unknown", 
 /**
  * What was found and what it means.
  */
@@ -600,7 +600,7 @@ export type PortCheck = {
 /**
  * smtp, submission or submissions.
  */
-service: string, 
+service: "smtp" | "submission" | "submissions", 
 /**
  * The usual port.
  */
@@ -608,7 +608,7 @@ port: number,
 /**
  * free, taken or `not_allowed`.
  */
-state: string, 
+state: "free" | "taken" | "not_allowed", 
 /**
  * In words, with what to do.
  */

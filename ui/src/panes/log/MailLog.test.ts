@@ -59,7 +59,7 @@ describe("the Mail Log", () => {
       "Your message could not be delivered:\r\n\r\n550 5.1.1 <nobody@office.example>: no such user here [W4H0QX]\r\n";
     await fireEvent.paste(field("log.search"), { clipboardData: { getData: () => bounce } });
     await waitFor(() => expect(byTestId("log-entry").dataset.token).toBe("W4H0QX"));
-    expect(text()).toContain("1 entry found in the pasted text");
+    expect(text()).toContain("1 entry found by token");
   });
 
   it("filters by text, outcome and time", async () => {
