@@ -1,6 +1,6 @@
 //! Rules at MAIL.
 
-use settings::Settings;
+use settings::{MEGABYTE, Settings};
 use smtp::ReversePath;
 
 use crate::decision::Finding;
@@ -63,7 +63,7 @@ pub(crate) fn storage(facts: &Facts, _: &Settings) -> Finding {
         .declared_size
         .unwrap_or_default()
         .saturating_add(RESERVE);
-    let input = format!("{} bytes free", storage.free);
+    let input = format!("{} MB free", storage.free / MEGABYTE);
     if storage.free < needed {
         Finding::refuse(input, Reason::StorageFull)
     } else {
