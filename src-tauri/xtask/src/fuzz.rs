@@ -26,12 +26,19 @@ pub fn fuzz(seconds: &str) -> Result<()> {
                 "--",
             ])
             .args([format!("-max_total_time={seconds}")])
+            .args(dictionary(&target)?)
             .advice(
                 "Is a nightly Rust there? The input that was found lies in tests/fuzz/artifacts.",
             )
             .run()?;
     }
     Ok(())
+}
+
+/// The words of the protocol, where somebody has written them down beside the target.
+fn dictionary(target: &str) -> Result<Option<String>> {
+    let file = place::root()?.join(format!("tests/fuzz/{target}.dict"));
+    Ok(file.exists().then(|| format!("-dict={}", file.display())))
 }
 
 fn targets() -> Result<Vec<String>> {
