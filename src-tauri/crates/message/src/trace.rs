@@ -4,6 +4,7 @@
 //! new field nor pretend to be another clause.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use smtp::{Address, Domain, ReversePath};
 
@@ -208,6 +209,35 @@ impl Folded {
         self.text.push_str("\r\n");
         self.text
     }
+}
+
+/// Where the `Return-Path` fields of a header block stand, with their continuation lines; `head` begins with the block.
+#[must_use]
+pub fn return_path_fields(head: &[u8]) -> Vec<Range<usize>> {
+    const NAME: &[u8] = b"return-path:";
+    let mut fields: Vec<Range<usize>> = Vec::new();
+    let mut inside = false;
+    let mut at = 0;
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        let end = at + line.len();
+        if matches!(line, b"\r\n" | b"\n") {
+            break;
+        }
+        let continues = line
+            .first()
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        if !continues {
+            let name = line.get(..NAME.len());
+            inside = name.is_some_and(|name| name.eq_ignore_ascii_case(NAME));
+        }
+        match fields.last_mut() {
+            Some(last) if inside && last.end == at => last.end = end,
+            _ if inside => fields.push(at..end),
+            _ => {}
+        }
+        at = end;
+    }
+    fields
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// Up to this many bytes stay in memory.
@@ -10,7 +11,14 @@ const IN_MEMORY: usize = 128 * 1024;
 
 /// A message as it came.
 #[derive(Debug)]
-pub enum Content {
+pub struct Content {
+    kept: Kept,
+    /// Octets that are not copied, in order and apart from each other.
+    skip: Vec<Range<u64>>,
+}
+
+#[derive(Debug)]
+enum Kept {
     /// All of it.
     Memory(Vec<u8>),
     /// A spool file without a name: it vanishes with the process, whatever happens.
@@ -20,7 +28,36 @@ pub enum Content {
 impl Content {
     /// A message that is in memory already.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self::Memory(bytes.to_vec())
+        Self::new(Kept::Memory(bytes.to_vec()))
+    }
+
+    fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            skip: Vec::new(),
+        }
+    }
+
+    /// Leaves the Return-Path fields of earlier hops out of every copy: RFC 5321 §4.4 has the final delivery make the
+    /// only one. Blocking.
+    ///
+    /// # Errors
+    /// What reading the spool says.
+    pub fn drop_return_path(&mut self) -> io::Result<()> {
+        let ranges = match &self.kept {
+            Kept::Memory(bytes) => message::trace::return_path_fields(bytes),
+            Kept::Spooled(file) => {
+                let mut file = file;
+                let mut head = Vec::new();
+                file.seek(SeekFrom::Start(0))?;
+                file.take(message::MAX_HEADER_BLOCK)
+                    .read_to_end(&mut head)?;
+                message::trace::return_path_fields(&head)
+            }
+        };
+        let wide = |range: Range<usize>| range.start as u64..range.end as u64;
+        self.skip = ranges.into_iter().map(wide).collect();
+        Ok(())
     }
 
     /// Writes all bytes to `to`; blocking.
@@ -28,12 +65,28 @@ impl Content {
     /// # Errors
     /// What reading the spool or writing the copy says.
     pub fn copy_to(&self, to: &mut File) -> io::Result<()> {
-        match self {
-            Self::Memory(bytes) => to.write_all(bytes),
-            Self::Spooled(file) => {
+        let mut at = 0;
+        for gap in &self.skip {
+            self.copy_range(at..gap.start, to)?;
+            at = gap.end;
+        }
+        self.copy_range(at..u64::MAX, to)
+    }
+
+    fn copy_range(&self, range: Range<u64>, to: &mut File) -> io::Result<()> {
+        match &self.kept {
+            Kept::Memory(bytes) => {
+                let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                to.write_all(
+                    bytes
+                        .get(bound(range.start)..bound(range.end))
+                        .unwrap_or_default(),
+                )
+            }
+            Kept::Spooled(file) => {
                 let mut file = file;
-                file.seek(SeekFrom::Start(0))?;
-                io::copy(&mut file.take(u64::MAX), to).map(drop)
+                file.seek(SeekFrom::Start(range.start))?;
+                io::copy(&mut file.take(range.end - range.start), to).map(drop)
             }
         }
     }
@@ -73,8 +126,8 @@ impl Arriving {
         }
         match (self.failed, self.file) {
             (Some(error), _) => Err(error),
-            (None, Some(file)) => Ok(Content::Spooled(file)),
-            (None, None) => Ok(Content::Memory(self.buffer)),
+            (None, Some(file)) => Ok(Content::new(Kept::Spooled(file))),
+            (None, None) => Ok(Content::new(Kept::Memory(self.buffer))),
         }
     }
 
@@ -124,6 +177,30 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
             assert_eq!(through(&bytes, 8191).await, bytes);
             assert_eq!(through(&bytes, 100_000).await, bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_return_path_of_an_earlier_hop_is_left_out_in_memory_and_on_disk() {
+        let spool = tempfile::tempdir().unwrap();
+        for size in [10, 2 * IN_MEMORY] {
+            let body = "x".repeat(size);
+            let text = format!(
+                "Return-Path: <a@b>\r\n\t(old)\r\nSubject: s\r\nreturn-path:<c>\r\n\r\nReturn-Path: kept\r\n{body}"
+            );
+            let mut arriving = Arriving::default();
+            arriving.push(text.into_bytes(), spool.path()).await;
+            let mut content = arriving.finish(spool.path()).await.unwrap();
+            content.drop_return_path().unwrap();
+            let mut out = tempfile::tempfile().unwrap();
+            content.copy_to(&mut out).unwrap();
+            out.seek(SeekFrom::Start(0)).unwrap();
+            let mut copy = String::new();
+            out.read_to_string(&mut copy).unwrap();
+            assert_eq!(
+                copy,
+                format!("Subject: s\r\n\r\nReturn-Path: kept\r\n{body}")
+            );
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use message::{Mark, Problem, Scan};
 use policy::facts::{Attachment, Attempt, Login, MessageFacts, PasswordCheck, Storage};
-use settings::Settings;
+use settings::{Network, Settings};
 use smtp::Credentials;
 use store::login_failure::WINDOW_MS;
 use store::{Store, StoreError, login_failure, password, secret};
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -27,12 +28,25 @@ const AUTHORS: usize = 20;
 /// Stands for a login that is nobody's: people type passwords into the name field, and logs are read by many.
 const UNKNOWN: &str = "(unknown)";
 
+/// Whom failed logins count against. RFC 4291 §2.5.4: an IPv6 subscriber has at least a /64 and can take any address in it.
+fn counted_as(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(_) => Network::new(ip, 64).address(),
+        v4 => v4,
+    }
+}
+
+/// A turn to check a password. `None` when none comes free in time.
+pub async fn turn(shared: &Shared) -> Option<SemaphorePermit<'_>> {
+    timeout(TURN, shared.hashing.acquire()).await.ok()?.ok()
+}
+
 /// Failed logins of `ip`, and whether it must wait.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub fn failures(store: &Store, ip: IpAddr) -> Result<Attempt, StoreError> {
-    let now = clock::now_ms();
+    let (now, ip) = (clock::now_ms(), counted_as(ip));
     let (failures, until) = store.read(|conn| {
         Ok((
             login_failure::count_since(conn, ip, now - WINDOW_MS)?,
@@ -47,21 +61,22 @@ pub fn failures(store: &Store, ip: IpAddr) -> Result<Attempt, StoreError> {
     })
 }
 
-/// Checks credentials off the async threads, a few at once; an unknown user costs the same time as a known one.
+/// Checks credentials off the async threads, for whoever holds a turn; an unknown user costs the same time as a known one.
 pub async fn check_password(
     shared: &Shared,
     settings: &Settings,
     credentials: &Credentials,
     attempt: &mut Attempt,
+    turn: Option<&SemaphorePermit<'_>>,
 ) {
     let user = settings
         .user_of_login(&credentials.login)
         .map(|user| user.name.clone());
     attempt.login = user.clone().unwrap_or_else(|| UNKNOWN.into());
-    let Ok(Ok(_turn)) = timeout(TURN, shared.hashing.acquire()).await else {
+    if turn.is_none() {
         attempt.password = Some(PasswordCheck::Unavailable);
         return;
-    };
+    }
     let store = shared.store.clone();
     let typed: Zeroizing<String> = credentials.password.clone();
     let checked = tokio::task::spawn_blocking(move || {
@@ -104,7 +119,7 @@ pub async fn record_failure(
     ip: IpAddr,
     login: String,
 ) -> Result<Duration, StoreError> {
-    let now = clock::now_ms();
+    let (now, ip) = (clock::now_ms(), counted_as(ip));
     let count = store
         .write(move |tx| {
             login_failure::record(tx, ip, &login, now)?;

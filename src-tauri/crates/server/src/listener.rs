@@ -112,9 +112,14 @@ impl Listeners {
         }
         let mut bound = Vec::new();
         let mut problems = Vec::new();
+        let mut still_failed = Vec::new();
         for want in missing {
             match bind(want.address) {
                 Ok(listener) => bound.push((want, listener)),
+                // What could not be opened before says nothing about this change.
+                Err(error) if self.failed.iter().any(|(known, _)| same(known, &want)) => {
+                    still_failed.push((want, problem(&want, &error)));
+                }
                 Err(error) => problems.push(problem(&want, &error)),
             }
         }
@@ -125,7 +130,7 @@ impl Listeners {
             for open in aside {
                 open.close().await;
             }
-            self.failed.clear();
+            self.failed = still_failed;
             return Ok(());
         }
         drop(bound);

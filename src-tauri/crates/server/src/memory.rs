@@ -1,4 +1,4 @@
-//! Gives memory back to the system instead of keeping it for later: the server idles most of the day.
+//! What the process asks of the system: to take memory back, since the server idles most of the day, and to allow files.
 
 /// Requests from this size up are mapped on their own and returned when freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -27,3 +27,17 @@ pub fn stay_small() {
 /// Other C libraries return memory by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn stay_small() {}
+
+/// Lets the program open as many files as the system allows it: each session is one, and each delivery a few more.
+/// What the system grants at first, often 1024, is less than the sessions that are served at once.
+pub fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+}

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use policy::facts::Load;
+use settings::Network;
 
 /// Sessions served at once. Each holds little memory until its message arrives.
 const CAPACITY: usize = 1_000;
@@ -35,6 +36,12 @@ pub struct Place {
 impl Places {
     /// Enters a session of `ip`. `None` when even the places for refusals are taken; then the socket is just closed.
     pub fn enter(&self, ip: IpAddr) -> Option<Place> {
+        // An IPv6 subscriber has a whole /64 of addresses and counts as one client.
+        let ip = if ip.is_ipv6() {
+            Network::new(ip, 64).address()
+        } else {
+            ip
+        };
         let mut open = self.lock();
         if open.all >= CAPACITY + REFUSED_AT_ONCE {
             return None;

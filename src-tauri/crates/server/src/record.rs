@@ -10,6 +10,8 @@ use store::setting::Revision;
 
 /// Steps kept of one entry; a client that goes on and on does not fill the disk.
 const MAX_STEPS: usize = 300;
+/// Steps kept beyond these when they are refusals or about the whole message.
+const KEPT_FOR_DECISIONS: usize = 60;
 /// Recipients named in one entry.
 const MAX_RECIPIENTS: usize = 100;
 
@@ -57,10 +59,18 @@ impl Record {
         }
     }
 
-    /// Begins the entry of a transaction: what was decided about its connection stands at its head.
+    /// Begins the entry of a transaction: what was last decided about its connection stands at its head.
     pub fn of_transaction(connection: &Self, token: String, at_ms: i64) -> Self {
+        let is_latest = |(at, step): &(usize, &Step)| {
+            let later = connection.steps.get(at + 1..).unwrap_or_default();
+            step.stage != "protocol"
+                && !later
+                    .iter()
+                    .any(|other| other.stage == step.stage && other.check == step.check)
+        };
+        let steps = connection.steps.iter().enumerate().filter(is_latest);
         Self {
-            steps: connection.steps.clone(),
+            steps: steps.map(|(_, step)| step.clone()).collect(),
             ..Self::new(Kind::Transaction, token, at_ms)
         }
     }
@@ -72,9 +82,15 @@ impl Record {
         }
     }
 
-    /// Adds one line.
+    /// Adds one line. What decides the fate of a message finds room even after thousands of recipients.
     pub fn step(&mut self, step: Step) {
-        if self.steps.len() < MAX_STEPS {
+        let decides = step.result == "refuse" || matches!(&*step.stage, "data" | "message");
+        let most = if decides {
+            MAX_STEPS + KEPT_FOR_DECISIONS
+        } else {
+            MAX_STEPS
+        };
+        if self.steps.len() < most {
             self.steps.push(step);
         } else {
             self.left_out += 1;
@@ -186,11 +202,7 @@ impl Record {
 }
 
 /// A line that says what happened, without a rule behind it.
-pub fn note(
-    stage: &'static str,
-    check: &'static str,
-    text: impl Into<Cow<'static, str>>,
-) -> Step {
+pub fn note(stage: &'static str, check: &'static str, text: impl Into<Cow<'static, str>>) -> Step {
     Step {
         stage: stage.into(),
         check: check.into(),

@@ -245,7 +245,13 @@ impl Running {
         if duties.certificate.elapsed() > LOOK_AT_CERTIFICATE {
             duties.certificate = Instant::now();
             if self.shared.certificates.is_stale() {
-                self.problem = None;
+                if self
+                    .problem
+                    .as_ref()
+                    .is_some_and(|problem| problem.path.starts_with("service.certificate"))
+                {
+                    self.problem = None;
+                }
                 let snapshot = self.shared.current.get();
                 self.load_certificate(&snapshot.settings);
                 self.publish();

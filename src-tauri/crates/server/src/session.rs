@@ -227,12 +227,16 @@ impl Conversation {
     }
 
     /// A login is an entry of its own when it fails, so that the admin sees who knocks.
+    ///
+    /// One turn covers the look at earlier failures, the check and the note of a new failure: a hundred sessions that try
+    /// at the same moment have no more tries than one.
     async fn auth(&mut self, credentials: Credentials) -> Answer {
+        let shared = Arc::clone(&self.shared);
+        let turn = gather::turn(&shared).await;
         let mut attempt = match gather::failures(&self.shared.store, self.facts.client.ip) {
             Ok(attempt) => attempt,
             Err(_) => return self.refuse(&Reason::PasswordCheckUnavailable),
         };
-        // Another session may have failed for the tenth time while this one typed.
         if let Some(until) = attempt.blocked_until.clone() {
             let ip = self.facts.client.ip;
             self.facts.attempt = Some(attempt);
@@ -243,6 +247,7 @@ impl Conversation {
             &self.snapshot.settings,
             &credentials,
             &mut attempt,
+            turn.as_ref(),
         )
         .await;
         let login = attempt.login.clone();
@@ -259,8 +264,9 @@ impl Conversation {
                 current: true,
             });
         } else if wrong {
-            let delay =
-                gather::record_failure(&self.shared.store, self.facts.client.ip, login).await;
+            let ip = self.facts.client.ip;
+            let delay = gather::record_failure(&self.shared.store, ip, login).await;
+            drop(turn);
             sleep(delay.unwrap_or_default()).await;
         }
         let answer = self.answer_of(&decision);

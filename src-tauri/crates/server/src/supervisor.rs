@@ -99,6 +99,7 @@ impl Supervisor {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(store: Store, lock: Lock, wish: Wish) -> io::Result<Self> {
+        crate::memory::allow_many_files();
         let (sender, receiver) = watch::channel(wish);
         let sender = Arc::new(sender);
         let wishes = Wishes {

@@ -30,6 +30,8 @@ pub struct Certificates(ArcSwap<Loaded>);
 pub struct Loaded {
     key: Arc<CertifiedKey>,
     files: Vec<(PathBuf, Option<SystemTime>)>,
+    /// Made by Postroom, which then has to renew it.
+    own: bool,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
 }
@@ -48,6 +50,10 @@ impl Certificates {
     /// Whether the files changed since they were read, or our own certificate is about to end.
     pub fn is_stale(&self) -> bool {
         let loaded = self.0.load();
+        let left = loaded.not_after - crate::clock::now_ms() / 1000;
+        if loaded.own && left <= RENEW_DAYS * DAY_SECONDS {
+            return true;
+        }
         loaded
             .files
             .iter()
@@ -104,7 +110,10 @@ fn own(host: &str, folder: &Path) -> Result<Loaded, Problem> {
     if let Ok(loaded) = load_files(&chain, &key)
         && loaded.not_after - crate::clock::now_ms() / 1000 > RENEW_DAYS * DAY_SECONDS
     {
-        return Ok(loaded);
+        return Ok(Loaded {
+            own: true,
+            ..loaded
+        });
     }
     make(host, &chain, &key).map_err(|error| {
         Problem::new(
@@ -116,7 +125,10 @@ fn own(host: &str, folder: &Path) -> Result<Loaded, Problem> {
             ),
         )
     })?;
-    load_files(&chain, &key)
+    load_files(&chain, &key).map(|loaded| Loaded {
+        own: true,
+        ..loaded
+    })
 }
 
 fn make(host: &str, chain: &Path, key: &Path) -> Result<(), Box<dyn std::error::Error>> {
@@ -222,6 +234,7 @@ fn load_files(chain: &Path, key: &Path) -> Result<Loaded, Problem> {
     Ok(Loaded {
         key: Arc::new(certified),
         files,
+        own: false,
         not_after,
     })
 }

@@ -55,6 +55,10 @@ impl Conversation {
         for step in &plan.trace {
             transaction.record.step(step.clone());
         }
+        // Every accepted recipient leads to a mailbox; should that ever fail, the client keeps the message.
+        if plan.deliveries.is_empty() {
+            return Err(Reason::StorageFailed);
+        }
         let content = std::mem::take(&mut transaction.arriving)
             .finish(&self.shared.spool())
             .await;
@@ -84,8 +88,11 @@ impl Conversation {
                 "the mail log could not be written, so the message was not taken: {error}"
             );
             transaction.record.not_accepted();
-            // Blocking, but short: a few unlinks on the way out of a full disk.
-            delivered.take_back();
+            // Its end is waited for, so that the client does not come again before the copies are gone.
+            let taken_back = tokio::task::spawn_blocking(move || delivered.take_back()).await;
+            if taken_back.is_err() {
+                tracing::error!("copies of a message that was put off may be left");
+            }
             let full = matches!(error, store::StoreError::Full { .. });
             return Err(if full {
                 Reason::StorageFull
@@ -100,7 +107,7 @@ impl Conversation {
         Ok(reply)
     }
 
-    async fn deliver(&self, copies: Vec<Copy>, content: Content) -> io::Result<Delivered> {
+    async fn deliver(&self, copies: Vec<Copy>, mut content: Content) -> io::Result<Delivered> {
         let root: PathBuf = self.shared.mail_root(&self.snapshot);
         let snapshot = Arc::clone(&self.snapshot);
         let work = move || {
@@ -110,6 +117,7 @@ impl Conversation {
                 .hostname
                 .as_ref()
                 .map_or("localhost", |name| name.ascii());
+            content.drop_return_path()?;
             maildir::deliver(&root, host, &copies, &content)
         };
         tokio::task::spawn_blocking(work)
