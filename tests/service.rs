@@ -138,6 +138,41 @@ fn a_user_can_be_written_to_as_soon_as_there_is_one_and_no_longer() -> Result<()
 }
 
 #[test]
+fn every_change_answers_a_program_in_json() -> Result<()> {
+    let daemon = server()?;
+    let carol = json!({"name": "carol", "display_name": "Carol", "enabled": true});
+    let add = ["--json", "user", "add", "carol", "--display-name", "Carol"];
+    let added = verb_with(
+        &daemon.data_folder(),
+        &[&add[..], &["--password-stdin"]].concat(),
+        BOB.password,
+    )?;
+    ensure!(added.code == 0, "{added:?}");
+    ensure!(serde_json::from_str::<Value>(&added.out)? == carol);
+    let all = |members: Value| json!({"name": "all", "members": members});
+    for (verb, answer) in [
+        (
+            &["user", "set", "carol", "--rename", "carola"][..],
+            json!({"name": "carola", "display_name": "Carol", "enabled": true}),
+        ),
+        (&["user", "remove", "carola"], json!({})),
+        (&["group", "add", "all", "alice"], all(json!(["alice"]))),
+        (&["group", "set", "all", "bob"], all(json!(["bob"]))),
+        (&["group", "remove", "all"], json!({})),
+        (&["blocked", "lift", "192.0.2.1"], json!({})),
+        (&["stop"], json!({})),
+        (&["start"], json!({})),
+    ] {
+        let said = daemon.command(&[&["--json"], verb].concat())?;
+        ensure!(
+            serde_json::from_str::<Value>(&said)? == answer,
+            "{verb:?}: {said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn changed_ports_open_and_close_at_once_and_sessions_under_way_finish() -> Result<()> {
     let (old, new) = (loopback(free_port()?), loopback(free_port()?));
     let daemon = Daemon::start(&json!({"service": {"smtp": [old]}}), &[ALICE, BOB])?;

@@ -46,6 +46,7 @@ pub(crate) fn build(app: &AppHandle) -> tauri::Result<()> {
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .center()
         .visible(false)
+        .zoom_hotkeys_enabled(true)
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .build()?;

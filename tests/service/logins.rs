@@ -51,7 +51,7 @@ fn a_new_password_ends_sessions_of_the_old_one_at_their_next_message() -> Result
     alice.command("DATA", 354)?;
     let reply = alice.send_content(&format!("From: {ALICE_ADDRESS}\nSubject: the last\n\nx\n"))?;
     ensure!(reply.code == 250, "{reply}");
-    alice.command(&begin, 530)?;
+    alice.command(&begin, 421)?;
     bob.command("MAIL FROM:<bob@office.example>", 250)?;
 
     ensure!(
@@ -71,8 +71,8 @@ fn a_disabled_or_removed_user_sends_no_more_and_only_the_right_password_learns_w
     let mut bob = signed_in(&daemon, BOB.name, BOB.password)?;
     daemon.command(&["user", "set", "alice", "--enabled", "false"])?;
     daemon.command(&["user", "remove", "bob"])?;
-    alice.command(&format!("MAIL FROM:<{ALICE_ADDRESS}>"), 530)?;
-    bob.command("MAIL FROM:<bob@office.example>", 530)?;
+    alice.command(&format!("MAIL FROM:<{ALICE_ADDRESS}>"), 421)?;
+    bob.command("MAIL FROM:<bob@office.example>", 421)?;
 
     let mut client = submission(&daemon)?;
     ensure!(client.auth_plain("alice", "a guess at it")?.code == 535);
@@ -141,6 +141,34 @@ fn ten_failed_logins_block_their_address_and_no_other_until_it_is_lifted() -> Re
     ensure!(daemon.command(&["blocked", "list"])?.trim().is_empty());
     let reply = try_from_elsewhere(&daemon, ALICE.password)?;
     ensure!(reply.code == 235, "{reply}");
+    Ok(())
+}
+
+#[test]
+fn many_guesses_at_the_same_moment_are_no_more_tries_than_ten() -> Result<()> {
+    let daemon = server()?;
+    let codes: Vec<u16> = thread::scope(|scope| {
+        let guesses: Vec<_> = (0..40)
+            .map(|number| {
+                let daemon = &daemon;
+                scope.spawn(move || try_from_elsewhere(daemon, &format!("guess number {number}")))
+            })
+            .collect();
+        guesses
+            .into_iter()
+            .map(|guess| Ok(guess.join().map_err(|_| anyhow!("a client failed"))??.code))
+            .collect::<Result<_>>()
+    })?;
+    let checked = codes.iter().filter(|code| **code == 535).count();
+    // Two passwords are checked at once, so one more may be under way when the tenth fails.
+    ensure!(
+        (10..=11).contains(&checked),
+        "{checked} guesses were checked"
+    );
+    ensure!(
+        codes.iter().all(|code| matches!(code, 535 | 454)),
+        "{codes:?}"
+    );
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Lives here: calling other programs in the right order. Never here: anything the product itself needs.
 
 mod bench;
+mod bindings;
 mod bundle;
 mod debian;
 mod fuzz;
@@ -24,6 +25,7 @@ cargo xtask test              set up what is missing, check the style, run every
 cargo xtask lint              check the style only
 cargo xtask bench             measure memory, start-up times and decisions against their aims
 cargo xtask bundle            make a Debian package
+cargo xtask bindings          write the types that cross into the window
 cargo xtask fuzz SECONDS      throw random bytes at the parsers, so long for each of them";
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ["lint"] => lint::lint(),
         ["bench"] => bench::bench(),
         ["bundle"] => bundle::bundle(),
+        ["bindings"] => bindings::bindings(),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -41,6 +41,12 @@ impl Step {
         self
     }
 
+    /// A variable for the program's environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// The folder to work in, instead of the root folder.
     pub fn dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);

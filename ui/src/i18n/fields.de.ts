@@ -9,7 +9,7 @@ export const fieldsDe: typeof fieldsEn = {
     },
     "general.skip_auth_for_local_network": {
       label: "Nicht im lokalen Netz",
-      help: "Geräte im lokalen Netz und dieses selbst dürfen ohne Anmeldung senden.",
+      help: "Geräte im lokalen Netz und dieser Rechner selbst dürfen ohne Anmeldung senden.",
     },
     "general.sender_must_match_login": {
       label: "Absender muss der angemeldete Benutzer sein",
@@ -17,7 +17,7 @@ export const fieldsDe: typeof fieldsEn = {
     },
     "general.auth_requires_tls": {
       label: "Kennwörter nur verschlüsselt",
-      help: "Die Anmeldung wird erst nach TLS angeboten. Verbindungen von diesem Gerät selbst sind ausgenommen.",
+      help: "Die Anmeldung wird erst nach TLS angeboten. Auf Port 25 ist dieser Rechner selbst ausgenommen.",
     },
     "general.disable_auto_forwarding": {
       label: "Automatisches Weiterleiten abschalten",

@@ -18,7 +18,7 @@ const fields: Record<SettingPath, Words> = {
   },
   "general.auth_requires_tls": {
     label: "Passwords only over encrypted connections",
-    help: "Signing in is offered after TLS only. Connections from this machine itself are exempt.",
+    help: "Signing in is offered after TLS only. On port 25, this machine itself is exempt.",
   },
   "general.disable_auto_forwarding": {
     label: "Disable auto-forwarding",

@@ -29,6 +29,8 @@ const problems: Record<Language, Words> = {
     too_long: (a) => (a.max === undefined ? "Das ist zu lang." : `Zu lang: erlaubt sind ${a.max} Zeichen.`),
     not_printable: (a) => `Nur druckbare ASCII-Zeichen sind erlaubt; ${a.value} ist keines.`,
     not_absolute: (a) => `„${a.value}“ ist kein voller Pfad; er muss mit / beginnen.`,
+    mailbox_exists: (a) =>
+      `In ${a.folder} liegt noch Mail eines früheren Benutzers; verschieben Sie den Ordner oder wählen Sie einen anderen Namen.`,
     no_such_user: (a) => `Es gibt keinen Benutzer „${a.value}“.`,
     no_such_entry: (a) => `„${a.value}“ gibt es nicht.`,
     bad_display_name: () => "Der volle Name ist zu lang oder enthält einen Zeilenumbruch.",

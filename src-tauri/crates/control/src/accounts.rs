@@ -1,12 +1,14 @@
 //! Users and groups. A password is hashed before it goes near the database, and never comes back from it.
 
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use server::{Snapshot, clock, rows};
 use settings::{Group, Problem, Settings, User};
 use store::{Tx, password, secret, setting};
 use zeroize::Zeroizing;
 
+use crate::mailbox::{self, Folder};
 use crate::{Control, Failure};
 
 /// RFC-less but sensible bounds: short passwords are guessed, long ones are a way to keep the hash busy.
@@ -40,7 +42,8 @@ enum Secret {
 }
 
 impl Control {
-    /// Adds a user with a mailbox and a password.
+    /// Adds a user with a mailbox and a password. A name under which an earlier user's mail still lies is refused:
+    /// only [`Self::user_restore`] gives it back to its owner.
     ///
     /// # Errors
     /// What is wrong with the name or the password.
@@ -51,27 +54,38 @@ impl Control {
             name: name.clone(),
             hash,
         };
-        self.change(&format!("user {name} added"), secret, move |settings| {
-            settings.users.push(user);
-            Ok(())
-        })
+        let folder = Folder::Begin(name.clone());
+        self.change_with(
+            &format!("user {name} added"),
+            secret,
+            folder,
+            move |settings| {
+                settings.users.push(user);
+                Ok(())
+            },
+        )
     }
 
-    /// Changes a user; another name in `user` renames it, and the password stays.
+    /// Changes a user; another name in `user` renames it, mail and password go along.
     ///
     /// # Errors
     /// What is wrong with the new values.
     pub fn user_set(&self, name: &str, user: User) -> Result<(), Failure> {
-        let secret = if user.name == name {
-            Secret::Keep
+        let (secret, folder) = if user.name == name {
+            (Secret::Keep, Folder::Keep)
         } else {
-            Secret::Rename {
-                from: name.into(),
-                to: user.name.clone(),
-            }
+            let (from, to) = (name.to_owned(), user.name.clone());
+            (
+                Secret::Rename {
+                    from: from.clone(),
+                    to: to.clone(),
+                },
+                Folder::Move { from, to },
+            )
         };
         let old = name.to_owned();
-        self.change(&format!("user {name} changed"), secret, move |settings| {
+        let reason = format!("user {name} changed");
+        self.change_with(&reason, secret, folder, move |settings| {
             for member in settings
                 .groups
                 .iter_mut()
@@ -225,14 +239,29 @@ impl Control {
         )
     }
 
-    /// One transaction: the edited settings are checked and stored together with the secret, or neither.
+    /// As [`Self::change_with`], where mailboxes stay as they are.
     fn change(
         &self,
         reason: &str,
         secret: Secret,
         edit: impl FnOnce(&mut Settings) -> Result<(), Problem> + Send + 'static,
     ) -> Result<(), Failure> {
+        self.change_with(reason, secret, Folder::Keep, edit)
+    }
+
+    /// One transaction: the edited settings are checked and stored together with the secret, or neither. The folder
+    /// is moved within it, and back if it fails.
+    fn change_with(
+        &self,
+        reason: &str,
+        secret: Secret,
+        folder: Folder,
+        edit: impl FnOnce(&mut Settings) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<(), Failure> {
         let reason = reason.to_owned();
+        let mail = mailbox::root(&self.snapshot()?.settings, self.store.data_dir());
+        let moved = Arc::new(AtomicBool::new(false));
+        let (wanted, root, has_moved) = (folder.clone(), mail.clone(), moved.clone());
         let outcome = self.store.write_blocking(move |tx| {
             let mut settings = match Snapshot::read(tx)? {
                 Ok(snapshot) => snapshot.settings,
@@ -246,6 +275,10 @@ impl Control {
             if !problems.is_empty() {
                 return Ok(Err(problems));
             }
+            match wanted.change(&root) {
+                Ok(done) => has_moved.store(done, Ordering::SeqCst),
+                Err(problem) => return Ok(Err(vec![problem])),
+            }
             let revision = setting::replace(
                 tx,
                 &rows(&settings),
@@ -255,9 +288,14 @@ impl Control {
             )?;
             secret.store(tx)?;
             Ok(Ok(revision))
-        })?;
-        let revision = outcome.map_err(Failure::problems)?;
-        self.until_in_force(revision.0)
+        });
+        if outcome.is_err() && moved.load(Ordering::SeqCst) {
+            folder.undo(&mail);
+        }
+        let revision = outcome?.map_err(Failure::problems)?;
+        let in_force = self.until_in_force(revision.0);
+        folder.sweep(&mail);
+        in_force
     }
 }
 
@@ -310,3 +348,6 @@ fn hash(name: &str, typed: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
     Ok(Zeroizing::new(password::hash(typed)?.into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde_json::json;
 use store::DataDir;
 
 use crate::{Control, Failure, FailureKind};
@@ -135,8 +136,16 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             });
             Ok(())
         }
-        Verb::Start => control.server_start(),
-        Verb::Stop => control.server_stop(),
+        Verb::Start => {
+            control.server_start()?;
+            output.done(&json!({}));
+            Ok(())
+        }
+        Verb::Stop => {
+            control.server_stop()?;
+            output.done(&json!({}));
+            Ok(())
+        }
         Verb::Settings(verb) => settings::run(&control, verb, output),
         Verb::User(verb) => accounts::user(&control, verb, output),
         Verb::Group(verb) => accounts::group(&control, verb, output),

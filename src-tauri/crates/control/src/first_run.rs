@@ -1,7 +1,7 @@
 //! What the first-run assistant asks: names that fit this machine, what the DNS says of them, which ports are free.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use serde::Serialize;
 use server::{dns, listener};
@@ -39,7 +39,7 @@ pub struct PortCheck {
     /// smtp, submission or submissions.
     #[ts(type = "\"smtp\" | \"submission\" | \"submissions\"")]
     pub service: String,
-    /// The usual port.
+    /// The port that is set, or the usual one.
     pub port: u16,
     /// free, taken or `not_allowed`.
     #[ts(type = "\"free\" | \"taken\" | \"not_allowed\"")]
@@ -105,13 +105,19 @@ impl Control {
         })
     }
 
-    /// Whether the usual ports can be opened by this process.
+    /// Whether the first address that is set for each service can be opened by this process.
     ///
     /// # Errors
-    /// The disk.
+    /// The disk, or settings that cannot be read.
     pub fn ports_check(&self) -> Result<Vec<PortCheck>, Failure> {
         let ours = self.status()?.listeners;
-        let check = |service: &str, port: u16| {
+        let set = self.snapshot()?.settings.service;
+        let check = |service: &str, addresses: &[SocketAddr], usual: u16| {
+            let address = addresses
+                .first()
+                .copied()
+                .unwrap_or_else(|| (Ipv6Addr::UNSPECIFIED, usual).into());
+            let port = address.port();
             let open = ours.iter().filter(|listener| listener.problem.is_none());
             if open
                 .filter_map(|listener| listener.address.parse::<SocketAddr>().ok())
@@ -125,7 +131,6 @@ impl Control {
                     None,
                 );
             }
-            let address = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
             match try_port(address) {
                 Ok(()) => port_check(service, port, "free", format!("port {port} is free"), None),
                 Err(error) => {
@@ -146,9 +151,9 @@ impl Control {
             }
         };
         Ok(vec![
-            check("smtp", 25),
-            check("submission", 587),
-            check("submissions", 465),
+            check("smtp", &set.smtp, 25),
+            check("submission", &set.submission, 587),
+            check("submissions", &set.submissions, 465),
         ])
     }
 }
@@ -233,5 +238,32 @@ fn spf(records: &dns::Records, domain: &Domain) -> DnsCheck {
                 "{domain} has no SPF record; without it, mail from your users may be taken for forged. A start is: v=spf1 mx -all"
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::json;
+    use store::DataDir;
+
+    use super::*;
+
+    #[test]
+    fn the_ports_that_are_set_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::open(&DataDir::new(folder.path())).unwrap();
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        let document = json!({"service": {
+            "smtp": [format!("127.0.0.1:{port}")],
+            "submission": ["127.0.0.1:0"],
+        }});
+        control.settings_apply(&document, None, "test", "").unwrap();
+        let checks = control.ports_check().unwrap();
+        assert_eq!((checks[0].port, &*checks[0].state), (port, "taken"));
+        assert_eq!((checks[1].port, &*checks[1].state), (0, "free"));
+        assert_eq!(checks[2].port, 465);
     }
 }

@@ -225,11 +225,11 @@ impl From<journal::Summary> for Summary {
     }
 }
 
-impl From<journal::Entry> for Entry {
-    fn from(entry: journal::Entry) -> Self {
+impl From<(i64, journal::Entry)> for Entry {
+    fn from((id, entry): (i64, journal::Entry)) -> Self {
         Self {
             summary: Summary {
-                id: 0,
+                id,
                 token: entry.token,
                 at_ms: entry.at_ms,
                 kind: word(entry.kind),

@@ -10,6 +10,7 @@ mod explain;
 mod failure;
 mod first_run;
 mod journal;
+mod mailbox;
 mod overview;
 mod service;
 mod settings_verbs;
@@ -27,7 +28,7 @@ pub use store::DataDir;
 pub use test_message::TestResult;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use server::{Supervisor, Wish};
 use store::{Lock, LockError, Store};
@@ -36,7 +37,9 @@ use store::{Lock, LockError, Store};
 #[derive(Debug)]
 pub struct Control {
     store: Store,
-    supervisor: Option<Supervisor>,
+    /// Whether this process serves the folder whenever no other does.
+    serves: bool,
+    supervisor: Mutex<Option<Supervisor>>,
     removed: Mutex<HashMap<String, Removed>>,
 }
 
@@ -48,7 +51,8 @@ impl Control {
     pub fn open(folder: &DataDir) -> Result<Self, Failure> {
         Ok(Self {
             store: Store::open(folder)?,
-            supervisor: None,
+            serves: false,
+            supervisor: Mutex::default(),
             removed: Mutex::default(),
         })
     }
@@ -58,16 +62,26 @@ impl Control {
     /// # Errors
     /// As [`Self::open`], or when the system gives no thread.
     pub fn open_and_serve(folder: &DataDir) -> Result<Self, Failure> {
-        let mut control = Self::open(folder)?;
-        match Lock::acquire(folder) {
-            Ok(lock) => control.supervise(lock)?,
-            Err(LockError::Held { .. }) => {}
-            Err(LockError::Store(error)) => return Err(error.into()),
-        }
+        let control = Self {
+            serves: true,
+            ..Self::open(folder)?
+        };
+        control.serve_if_free()?;
         Ok(control)
     }
 
-    fn supervise(&mut self, lock: Lock) -> Result<(), Failure> {
+    /// Begins to serve from this process, unless it does already or another one holds the folder.
+    pub(crate) fn serve_if_free(&self) -> Result<(), Failure> {
+        // Held all along, so that two who ask at once do not take each other's lock for a stranger's.
+        let mut own = self.supervisor();
+        if own.as_ref().is_some_and(Supervisor::is_alive) {
+            return Ok(());
+        }
+        let lock = match Lock::acquire(self.store.data_dir()) {
+            Ok(lock) => lock,
+            Err(LockError::Held { .. }) => return Ok(()),
+            Err(LockError::Store(error)) => return Err(error.into()),
+        };
         let supervisor =
             Supervisor::start(self.store.clone(), lock, Wish::Run).map_err(|error| {
                 Failure::new(
@@ -75,13 +89,20 @@ impl Control {
                     format!("the system gives no thread: {error}"),
                 )
             })?;
-        self.supervisor = Some(supervisor);
+        *own = Some(supervisor);
         Ok(())
+    }
+
+    pub(crate) fn supervisor(&self) -> MutexGuard<'_, Option<Supervisor>> {
+        self.supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the server of this process, if there is one, and waits until running transactions have ended.
     pub fn quit(&self) {
-        if let Some(supervisor) = &self.supervisor {
+        let own = self.supervisor().take();
+        if let Some(supervisor) = own {
             supervisor.quit();
         }
     }

@@ -117,7 +117,7 @@ impl Control {
 
     fn owner(&self) -> Result<Owner, Failure> {
         if self
-            .supervisor
+            .supervisor()
             .as_ref()
             .is_some_and(server::Supervisor::is_alive)
         {
@@ -137,7 +137,8 @@ impl Control {
         Ok(said.is_some_and(|said| said.state == State::Running) && self.owner()? != Owner::None)
     }
 
-    /// Serves mail again after [`Self::server_stop`].
+    /// Serves mail again after [`Self::server_stop`]. The window takes the folder over when the process that served it
+    /// has ended.
     ///
     /// # Errors
     /// When no process serves this folder.
@@ -154,13 +155,17 @@ impl Control {
     }
 
     fn wish(&self, wish: Wish, kind: &str) -> Result<(), Failure> {
-        match &self.supervisor {
-            Some(supervisor) => {
-                supervisor.wish(wish);
-                Ok(())
-            }
-            None => self.ask_server(kind, json!({})).map(drop),
+        if self.serves && wish == Wish::Run {
+            self.serve_if_free()?;
         }
+        let own = self.supervisor();
+        if let Some(supervisor) = own.as_ref().filter(|own| own.is_alive()) {
+            supervisor.wish(wish);
+            return Ok(());
+        }
+        // Asking takes a while, and looks at the supervisor itself.
+        drop(own);
+        self.ask_server(kind, json!({})).map(drop)
     }
 
     /// Puts a request before the process that serves this folder, and waits for the answer.
@@ -207,5 +212,36 @@ fn word(state: State) -> &'static str {
         State::Running => "running",
         State::Stopped => "stopped",
         State::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{DataDir, Lock};
+
+    use super::*;
+
+    #[test]
+    fn a_window_takes_the_folder_over_when_the_other_server_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::new(folder.path());
+        data.create().unwrap();
+        let foreign = Lock::acquire(&data).unwrap();
+        let control = Control::open_and_serve(&data).unwrap();
+        assert_eq!(control.status().unwrap().owner, Owner::OtherProcess);
+        drop(foreign);
+        assert_eq!(control.status().unwrap().owner, Owner::None);
+        control.server_start().unwrap();
+        assert_eq!(control.status().unwrap().owner, Owner::ThisWindow);
+        control.quit();
+    }
+
+    #[test]
+    fn a_command_does_not_become_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::open(&DataDir::new(folder.path())).unwrap();
+        let failure = control.server_start().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable);
+        assert_eq!(control.status().unwrap().owner, Owner::None);
     }
 }

@@ -3,7 +3,8 @@
 //! Apply is check, try, commit, in force. What only changes numbers and names is committed at once and the server takes
 //! it over; what opens ports or loads a certificate is tried by the server first, and committed by it.
 
-use std::net::TcpListener;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -161,6 +162,7 @@ impl Control {
             if effects.must_be_tried() && (serving || new.is_set_up()) {
                 return Ok(Direct::MustBeTried(effects, Box::new(new)));
             }
+            Apply::forget_vanished(tx, &old.settings, &new)?;
             let revision = setting::replace(tx, &rows(&new), &author, &reason, clock::now_ms())?;
             Ok(Direct::Stored(revision, Box::new(new)))
         })?;
@@ -243,6 +245,17 @@ fn conflicts(
 }
 
 /// Whether a port could be opened by this process now; used by the first-run assistant.
-pub(crate) fn try_port(address: std::net::SocketAddr) -> std::io::Result<()> {
-    TcpListener::bind(address).map(drop)
+pub(crate) fn try_port(address: SocketAddr) -> io::Result<()> {
+    const EAFNOSUPPORT: i32 = 97;
+    match TcpListener::bind(address) {
+        // On a machine without IPv6, every address means every IPv4 address, as it does for the server.
+        Err(error)
+            if address.ip() == Ipv6Addr::UNSPECIFIED
+                && (error.kind() == io::ErrorKind::AddrNotAvailable
+                    || error.raw_os_error() == Some(EAFNOSUPPORT)) =>
+        {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).map(drop)
+        }
+        tried => tried.map(drop),
+    }
 }

@@ -17,7 +17,8 @@ mod text;
 pub mod trace;
 
 pub use origin::{
-    Addresses, Mark, auto_forward_marks, from_addresses, message_id, sender_addresses, subject,
+    Addresses, Mark, auto_forward_marks, from_addresses, message_id, report_type, sender_addresses,
+    subject,
 };
 pub use scan::{Header, MAX_DEPTH, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_PARTS, Part, Problem, Scan};
 pub use scanner::Scanner;

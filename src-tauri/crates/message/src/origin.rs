@@ -4,8 +4,9 @@ use serde::Serialize;
 use smtp::Address;
 
 use crate::mailbox::{Entry, parse_list};
+use crate::parameter::Parameterised;
 use crate::scan::{Header, Scan};
-use crate::text::{MAX_SHOWN, decode_words, printable};
+use crate::text::{MAX_SHOWN, decode_words, lower, printable};
 
 /// `Delivered-To` values that are looked at.
 const MAX_DELIVERED_TO: usize = 100;
@@ -119,6 +120,17 @@ fn delivered_to(header: &Header, marks: &mut Vec<Mark>) {
     }
 }
 
+/// What kind of report a `multipart/report` says it is, in lower case (RFC 6522 §3); `None` for any other message.
+#[must_use]
+pub fn report_type(scan: &Scan) -> Option<String> {
+    let field = scan.fields("Content-Type").next()?;
+    let kind = Parameterised::parse(&field.unfolded());
+    let value = kind
+        .octets("report-type")
+        .filter(|_| kind.token == "multipart/report")?;
+    Some(lower(value.trim_ascii()))
+}
+
 /// The first `Message-ID`, as written with its brackets, at most 255 characters.
 #[must_use]
 pub fn message_id(scan: &Scan) -> Option<String> {
@@ -204,6 +216,21 @@ mod tests {
     fn a_message_forwarded_by_a_person_or_an_automatic_reply_has_no_mark() {
         let scan = scan("From: a@x.example\nSubject: Fwd: x\nAuto-Submitted: auto-replied");
         assert_eq!(auto_forward_marks(&scan), []);
+    }
+
+    #[test]
+    fn a_report_says_of_what_kind_it_is() {
+        let kind = |value: &str| report_type(&scan(&format!("Content-Type: {value}")));
+        assert_eq!(
+            kind("Multipart/Report; boundary=b;\n report-type=\"Delivery-Status\"").as_deref(),
+            Some("delivery-status")
+        );
+        assert_eq!(
+            kind("multipart/report; report-type=feedback-report").as_deref(),
+            Some("feedback-report")
+        );
+        assert_eq!(kind("multipart/report; boundary=b"), None);
+        assert_eq!(kind("multipart/mixed; report-type=delivery-status"), None);
     }
 
     #[test]

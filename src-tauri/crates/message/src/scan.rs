@@ -21,10 +21,14 @@ pub struct Scan {
     pub size: u64,
     /// Octets of the top-level header block, the empty line after it included; 0 when it is too large to be read to its end.
     pub header_size: u64,
-    /// Top-level header fields in their order.
+    /// Top-level header fields in their order. Where a line that is no field ends the block, those between it and the
+    /// next empty line are here too: lenient readers take them for fields.
     pub headers: Vec<Header>,
     /// All parts in the order of their first octet; the first is the message itself.
     pub parts: Vec<Part>,
+    /// What is wrong with the top-level header block itself, so that others may read other fields in it: some of
+    /// [`Problem::HeaderTooLarge`], [`Problem::HeaderWithoutEnd`] and [`Problem::StrayHeaderLine`].
+    pub header_problems: Vec<Problem>,
     /// What is not as the standards want it, each kind once.
     pub problems: Vec<Problem>,
 }

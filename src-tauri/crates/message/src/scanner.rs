@@ -7,6 +7,7 @@ mod block;
 mod body;
 mod line;
 mod open;
+mod stray;
 mod transfer;
 
 #[cfg(test)]
@@ -16,14 +17,15 @@ use block::{Description, HeaderBlock, Keep, LineKind, Shape, note};
 use body::{BodyLine, Leaf};
 use line::{Lines, Piece};
 use open::{Holds, Open};
+use stray::{Reading, StrayFields};
 use transfer::DecodedSize;
 
 use crate::scan::{MAX_DEPTH, MAX_PARTS, Part, Problem, Scan};
 
 /// Scans one message: [`push`](Self::push) its octets, then [`finish`](Self::finish).
 ///
-/// The result does not depend on how the octets are divided. Memory stays below about 4 MiB whatever comes: one
-/// header block of at most [`MAX_HEADER_BLOCK`](crate::MAX_HEADER_BLOCK) octets, at most [`MAX_PARTS`] parts with
+/// The result does not depend on how the octets are divided. Memory stays below about 4 MiB whatever comes: two
+/// header blocks of at most [`MAX_HEADER_BLOCK`](crate::MAX_HEADER_BLOCK) octets, at most [`MAX_PARTS`] parts with
 /// bounded texts, and one line of a body.
 #[derive(Debug)]
 pub struct Scanner {
@@ -37,6 +39,8 @@ pub struct Scanner {
     /// Multiparts and attached messages around the current place, outermost first.
     open: Vec<Open>,
     place: Place,
+    /// While the top-level header block, which ended early, is still read for lenient readers.
+    stray: Option<StrayFields>,
     scan: Scan,
 }
 
@@ -78,11 +82,13 @@ impl Scanner {
             line_end_before: b"",
             open: Vec::new(),
             place: Place::Header(HeaderBlock::new(0, Keep::All, "text/plain")),
+            stray: None,
             scan: Scan {
                 size: 0,
                 header_size: 0,
                 headers: Vec::new(),
                 parts: Vec::new(),
+                header_problems: Vec::new(),
                 problems: Vec::new(),
             },
         }
@@ -112,6 +118,7 @@ impl Scanner {
         }
         self.end_last_line();
         self.close_parts(0, self.offset);
+        self.file_stray_fields();
         self.scan.size = self.offset;
         self.scan
     }
@@ -120,14 +127,35 @@ impl Scanner {
         match piece {
             Piece::Content(octets) => {
                 self.offset += octets.len() as u64;
+                self.stray(|stray| stray.content(octets));
                 self.content(octets);
             }
             Piece::End(octets) => {
                 self.offset += octets.len() as u64;
+                self.stray(|stray| stray.end_of_line(octets));
                 self.end_of_line(octets);
                 self.line_start = self.offset;
                 self.line_end_before = octets;
             }
+        }
+    }
+
+    /// Reads on in a top-level header block that ended early, if there is one.
+    fn stray(&mut self, read: impl FnOnce(&mut StrayFields) -> Reading) {
+        match self.stray.as_mut().map(read) {
+            None | Some(Reading::GoesOn) => {}
+            Some(Reading::Complete) => self.file_stray_fields(),
+            Some(Reading::TooLarge) => {
+                note(&mut self.scan.problems, Problem::HeaderTooLarge);
+                note(&mut self.scan.header_problems, Problem::HeaderTooLarge);
+                self.file_stray_fields();
+            }
+        }
+    }
+
+    fn file_stray_fields(&mut self) {
+        if let Some(stray) = self.stray.take() {
+            self.scan.headers.extend(stray.into_headers());
         }
     }
 
@@ -216,6 +244,9 @@ impl Scanner {
         };
         let line = block.take_line();
         note(&mut self.scan.problems, Problem::HeaderWithoutEnd);
+        if self.scan.parts.is_empty() {
+            self.stray = Some(StrayFields::new());
+        }
         self.end_header(self.line_start, true);
         self.content(&line);
         self.end_of_line(end);
@@ -228,6 +259,7 @@ impl Scanner {
             return;
         };
         let first = self.scan.parts.is_empty();
+        self.keep_header_problems();
         let (description, headers) = block.finish(&mut self.scan.problems);
         if first {
             self.scan.header_size = body;
@@ -240,6 +272,13 @@ impl Scanner {
         }
         let shape = self.shape(&description, descend);
         self.begin_body(description, shape, body);
+    }
+
+    /// At the end of the top-level block: whatever was noted so far is about it.
+    fn keep_header_problems(&mut self) {
+        if self.scan.parts.is_empty() {
+            self.scan.header_problems.clone_from(&self.scan.problems);
+        }
     }
 
     fn shape(&mut self, description: &Description, descend: bool) -> Shape {
@@ -308,6 +347,7 @@ impl Scanner {
             return;
         };
         let start = block.start;
+        self.keep_header_problems();
         if self.scan.parts.is_empty() {
             self.scan.headers = block.finish(&mut self.scan.problems).1;
         }
@@ -336,6 +376,7 @@ impl Scanner {
     /// The last line has no line end; it may still be a boundary or a field.
     fn end_last_line(&mut self) {
         if self.offset > self.line_start {
+            self.stray(|stray| stray.end_of_line(b""));
             self.end_of_line(b"");
         }
         if matches!(self.place, Place::Header(_)) {

@@ -153,6 +153,12 @@ pub struct MessageFacts {
     pub size: u64,
     /// Whether it passed the size at which the session stopped keeping it.
     pub oversize: bool,
+    /// Whether the header at the top level is too large to be read whole, so that the facts from it are not all there.
+    #[serde(default)]
+    pub header_too_large: bool,
+    /// What is wrong with the header at the top level, so that others may find other fields in it.
+    #[serde(default)]
+    pub header_problem: Option<String>,
     /// `Received` fields at the top level.
     pub hops: usize,
     /// Number of From fields, with or without mailboxes in them.

@@ -71,6 +71,7 @@ pub enum Reason {
         size: u64,
         limit: u64,
     },
+    HeaderTooLarge,
     TooManyHops {
         hops: usize,
         limit: u32,
@@ -131,10 +132,11 @@ impl Reason {
             ),
             // RFC 4954 §6, RFC 6409 §4.3
             R::AuthenticationRequired => (530, (7, 0), "authentication required".into()),
+            // RFC 4954 §4 allows one AUTH in a session, so that another login needs another session.
             R::LoginOutdated => (
-                530,
+                421,
                 (7, 0),
-                "authentication required: the account changed since you signed in".into(),
+                "the account changed since you signed in; connect and sign in again".into(),
             ),
             // RFC 1870 §6.1
             R::DeclaredSizeTooLarge { size, limit } | R::MessageTooLarge { size, limit } => (
@@ -170,7 +172,9 @@ impl Reason {
             } => (
                 550,
                 (7, 1),
-                format!("{recipient}: relay access denied - users send through the submission port"),
+                format!(
+                    "{recipient}: relay access denied - users send through the submission port"
+                ),
             ),
             R::LocalSenderNeedsLogin { sender } => (
                 550,
@@ -199,6 +203,11 @@ impl Reason {
                 550,
                 (5, 3),
                 format!("too many recipients ({count}, limit {limit}); nothing was sent"),
+            ),
+            R::HeaderTooLarge => (
+                552,
+                (3, 4),
+                "the message header is too large to be read (limit 256 KB)".into(),
             ),
             // RFC 3463 §3.5: X.4.6 is a routing loop
             R::TooManyHops { hops, limit } => (
@@ -276,6 +285,7 @@ impl Reason {
             | R::TooManyFailedLogins { .. }
             | R::PasswordCheckUnavailable
             | R::OtherDomainsNotServed { .. }
+            | R::HeaderTooLarge
             | R::StorageFull
             | R::StorageFailed => return None,
             R::AuthNotEnabled

@@ -171,6 +171,7 @@ const RULES: &[Rule] = &[
         "general.max_message_size_mb",
         message::size,
     ),
+    rule(Stage::Message, "header_size", "", message::header_size),
     rule(
         Stage::Message,
         "max_hops",

@@ -144,6 +144,8 @@ pub fn message_facts(scan: &Scan, oversize: bool, size: u64) -> MessageFacts {
     let mut facts = MessageFacts {
         size,
         oversize,
+        header_too_large: scan.header_problems.contains(&Problem::HeaderTooLarge),
+        header_problem: scan.header_problems.first().map(ToString::to_string),
         hops: scan.hops(),
         unreadable_authors: from
             .unreadable
@@ -161,18 +163,11 @@ pub fn message_facts(scan: &Scan, oversize: bool, size: u64) -> MessageFacts {
                 .unwrap_or_else(|| part.content_type.clone()),
             size: part.decoded_size,
         }),
-        // RFC 6522 §3
-        notification: scan
-            .parts
-            .first()
-            .is_some_and(|part| part.content_type == "multipart/report"),
+        // RFC 3464 §2, RFC 8098 §3
+        notification: message::report_type(scan)
+            .is_some_and(|kind| kind == "delivery-status" || kind == "disposition-notification"),
         ..MessageFacts::default()
     };
-    if scan.problems.contains(&Problem::HeaderTooLarge) {
-        facts
-            .unreadable_authors
-            .push("a header block too long to read".into());
-    }
     for mark in message::auto_forward_marks(scan) {
         let name = match mark {
             Mark::ResentFrom | Mark::ResentSender => {

@@ -230,7 +230,7 @@ fn read(mut document: Value, base: &Value) -> Result<Settings, Vec<Problem>> {
                 problems.push(Problem::new(
                     path.clone(),
                     "unreadable",
-                    error.inner().to_string(),
+                    plainly(&error.inner().to_string()),
                 ));
                 if problems.len() >= MAX_PROBLEMS || !repair(&mut document, base, error.path()) {
                     return Err(problems);
@@ -238,6 +238,26 @@ fn read(mut document: Value, base: &Value) -> Result<Settings, Vec<Problem>> {
             }
         }
     }
+}
+
+/// What the reader says of a value of the wrong kind, without the names that types have in the program. The rest, such as
+/// an unknown field with its name, stays.
+fn plainly(said: &str) -> String {
+    let wrong_kind = said.starts_with("invalid type") || said.starts_with("invalid value");
+    let expected = said.rsplit_once(", expected ").map(|(_, kind)| kind);
+    let words = match expected.filter(|_| wrong_kind) {
+        Some("u32") if said.starts_with("invalid value") => {
+            "a whole number from 0 to 4294967295 is needed"
+        }
+        Some("u8" | "u16" | "u32" | "u64" | "usize" | "i64") => "a whole number is needed",
+        Some("a boolean") => "true or false is needed",
+        Some("a string" | "string") => "a text is needed",
+        Some("a sequence") => "a list is needed",
+        Some("socket address") => "an address with its port is needed, such as \"[::]:25\"",
+        Some(kind) if kind.starts_with("struct ") => "an object such as {\"name\": …} is needed",
+        _ => said,
+    };
+    words.into()
 }
 
 /// Takes the value at `path` out of the document, or puts the base's in; false if that is not possible.

@@ -98,7 +98,9 @@ impl General {
         };
         match text.get(..host.ascii().len()) {
             Some(head) if head.eq_ignore_ascii_case(host.ascii()) => {
-                text[head.len()..].trim_start()
+                let rest = &text[head.len()..];
+                let whole_word = rest.is_empty() || rest.starts_with(' ');
+                if whole_word { rest.trim_start() } else { text }
             }
             _ => text,
         }

@@ -39,6 +39,20 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_of_the_whole_document_has_no_path_before_it() {
+        assert_eq!(Problem::new("", "x", "no object").to_string(), "no object");
+        assert_eq!(Problem::new("a.b", "x", "bad").to_string(), "a.b: bad");
     }
 }

@@ -52,6 +52,8 @@ pub enum ProtocolError {
     AuthInTransaction,
     /// RCPT or DATA after the first BDAT.
     ChunksStarted,
+    /// DATA or BDAT in a session whose lines end with a bare LF: the end of the content would never be found.
+    ContentNeedsCrlf,
     /// STARTTLS inside TLS.
     TlsActive,
     /// The command exists, but not on this connection.
@@ -110,6 +112,11 @@ impl ProtocolError {
                 "AUTH is not possible during a mail transaction",
             ),
             ChunksStarted => (503, (5, 1), "only BDAT can follow BDAT"),
+            ContentNeedsCrlf => (
+                500,
+                (5, 2),
+                "message content needs lines that end with CRLF (try nc -C or openssl s_client -crlf)",
+            ),
             TlsActive => (503, (5, 1), "TLS is already active"),
             NotOffered => (502, (5, 1), "command not available here"),
             AlreadyAuthenticated => (503, (5, 1), "already authenticated"),

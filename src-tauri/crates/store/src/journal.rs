@@ -197,29 +197,29 @@ pub fn upsert(tx: &Tx<'_>, entry: &Entry) -> Result<i64, StoreError> {
     Ok(id)
 }
 
-/// The record with this token, the newest if several share it; read typed tokens with
+/// Number and record of this token, the newest if several share it; read typed tokens with
 /// [`crate::token::parse`] first.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] when a column is not JSON.
-pub fn find(conn: &Connection, token: &str) -> Result<Option<Entry>, StoreError> {
+pub fn find(conn: &Connection, token: &str) -> Result<Option<(i64, Entry)>, StoreError> {
     let row = conn
         .prepare_cached(
             "SELECT token, at_ms, kind, outcome, client_ip, helo, login, sender, recipients, size,
                message_id, subject, reply, decided_by, revision,
-               coalesce(facts, 'null'), coalesce(trace, 'null')
+               coalesce(facts, 'null'), coalesce(trace, 'null'), id
              FROM journal LEFT JOIN journal_detail USING (id)
              WHERE token = ?1 ORDER BY at_ms DESC LIMIT 1",
         )?
-        .query_row([token], stored)
+        .query_row([token], |row| Ok((row.get(17)?, stored(row)?)))
         .optional()?;
-    let Some((mut entry, [recipients, facts, trace])) = row else {
+    let Some((id, (mut entry, [recipients, facts, trace]))) = row else {
         return Ok(None);
     };
     entry.recipients = parsed(&recipients)?;
     entry.facts = parsed(&facts)?;
     entry.trace = parsed(&trace)?;
-    Ok(Some(entry))
+    Ok(Some((id, entry)))
 }
 
 /// The record without its JSON columns, and those as text.

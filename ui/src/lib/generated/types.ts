@@ -602,7 +602,7 @@ export type PortCheck = {
  */
 service: "smtp" | "submission" | "submissions", 
 /**
- * The usual port.
+ * The port that is set, or the usual one.
  */
 port: number, 
 /**

@@ -62,6 +62,23 @@ describe("the Mail Log", () => {
     expect(text()).toContain("1 entry found by token");
   });
 
+  it("lists all entries that a pasted bounce names, and opens either", async () => {
+    const { user } = await openLog();
+    const bounce = "550 5.1.1 no such user here [W4H0QX]\r\n550 5.7.1 relay denied [9XRD41]\r\n";
+    await fireEvent.paste(field("log.search"), { clipboardData: { getData: () => bounce } });
+    await waitFor(() => expect(document.querySelectorAll("tbody tr.entry")).toHaveLength(2));
+    const rows = [...document.querySelectorAll<HTMLElement>("tbody tr.entry")];
+    expect(new Set(rows.map((found) => found.dataset.key)).size).toBe(2);
+    const opened = new Set<string | undefined>();
+    for (const found of rows) {
+      await user.click(found);
+      await waitFor(() => expect(found.getAttribute("aria-selected")).toBe("true"));
+      expect(document.querySelectorAll('tbody tr[aria-selected="true"]')).toHaveLength(1);
+      opened.add(byTestId("log-entry").dataset.token);
+    }
+    expect([...opened].sort()).toEqual(["9XRD41", "W4H0QX"]);
+  });
+
   it("filters by text, outcome and time", async () => {
     const { program, user } = await openLog();
     await user.selectOptions(byTestId("log.outcome"), "refused");

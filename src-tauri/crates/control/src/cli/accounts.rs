@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use settings::{Group, User};
 use zeroize::Zeroizing;
 
@@ -30,7 +31,7 @@ pub(super) enum UserVerb {
     Set {
         /// Current name.
         name: String,
-        /// New name; the mailbox keeps its folder under the old one.
+        /// New name; the mail that is there moves along.
         #[arg(long)]
         rename: Option<String>,
         /// Name for people to read.
@@ -92,22 +93,18 @@ pub(super) fn user(control: &Control, verb: UserVerb, output: &Output) -> Result
             display_name,
         } => {
             let password = password()?;
-            control.user_add(
-                User {
-                    name,
-                    display_name,
-                    enabled: true,
-                },
-                &password,
-            )
+            let user = User {
+                name,
+                display_name,
+                enabled: true,
+            };
+            control.user_add(user.clone(), &password)?;
+            output.done(&user);
+            Ok(())
         }
         UserVerb::List => {
             output.value(&control.settings_get()?.settings.users, |users| {
-                let line = |user: &User| {
-                    let state = if user.enabled { "" } else { "\tdisabled" };
-                    format!("{}\t{}{state}", user.name, user.display_name)
-                };
-                users.iter().map(line).collect::<Vec<_>>().join("\n")
+                lines(users)
             });
             Ok(())
         }
@@ -135,19 +132,37 @@ pub(super) fn user(control: &Control, verb: UserVerb, output: &Output) -> Result
                 display_name: display_name.unwrap_or_else(|| known.display_name.clone()),
                 enabled: enabled.unwrap_or(known.enabled),
             };
-            let new_name = user.name.clone();
-            control.user_set(&known.name, user)?;
-            password.map_or(Ok(()), |password| {
-                control.user_password(&new_name, &password)
-            })
+            control.user_set(&known.name, user.clone())?;
+            if let Some(password) = password {
+                control.user_password(&user.name, &password)?;
+            }
+            output.done(&user);
+            Ok(())
         }
-        UserVerb::Remove { name } => control.user_remove(&name),
+        UserVerb::Remove { name } => {
+            control.user_remove(&name)?;
+            output.done(&json!({}));
+            Ok(())
+        }
     }
+}
+
+fn lines(users: &[User]) -> String {
+    let line = |user: &User| {
+        let state = if user.enabled { "" } else { "\tdisabled" };
+        format!("{}\t{}{state}", user.name, user.display_name)
+    };
+    users.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn group(control: &Control, verb: GroupVerb, output: &Output) -> Result<(), Failure> {
     match verb {
-        GroupVerb::Add { name, members } => control.group_set(None, Group { name, members }),
+        GroupVerb::Add { name, members } => {
+            let group = Group { name, members };
+            control.group_set(None, group.clone())?;
+            output.done(&group);
+            Ok(())
+        }
         GroupVerb::List => {
             output.value(&control.settings_get()?.settings.groups, |groups| {
                 let line = |group: &Group| format!("{}\t{}", group.name, group.members.join(", "));
@@ -155,14 +170,17 @@ pub(super) fn group(control: &Control, verb: GroupVerb, output: &Output) -> Resu
             });
             Ok(())
         }
-        GroupVerb::Set { name, members } => control.group_set(
-            Some(&name),
-            Group {
-                name: name.clone(),
-                members,
-            },
-        ),
-        GroupVerb::Remove { name } => control.group_remove(&name),
+        GroupVerb::Set { name, members } => {
+            let group = Group { name, members };
+            control.group_set(Some(&group.name), group.clone())?;
+            output.done(&group);
+            Ok(())
+        }
+        GroupVerb::Remove { name } => {
+            control.group_remove(&name)?;
+            output.done(&json!({}));
+            Ok(())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use serde_json::json;
 use server::clock;
 
 use super::output::Output;
@@ -99,7 +100,11 @@ pub(super) fn blocked(
             });
             Ok(())
         }
-        BlockedVerb::Lift { ip } => control.lift_block(&ip),
+        BlockedVerb::Lift { ip } => {
+            control.lift_block(&ip)?;
+            output.done(&json!({}));
+            Ok(())
+        }
     }
 }
 

@@ -19,6 +19,13 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
     }
 
+    /// Says to a program that something was done, with the entry that came of it; people see it by the exit status.
+    pub(super) fn done<T: Serialize>(&self, entry: &T) {
+        if self.json {
+            self.value(entry, |_| String::new());
+        }
+    }
+
     /// Prints why something was not done, on the error stream.
     pub(super) fn failure(&self, failure: &Failure) {
         let text = if self.json {

@@ -169,6 +169,38 @@ fn a_header_block_without_an_empty_line_ends_at_the_first_line_that_is_no_field(
 }
 
 #[test]
+fn fields_behind_a_line_that_is_none_are_known_up_to_the_empty_line_and_are_body_too() {
+    let scan = scan(
+        "Received: a\nBad line\nFrom: boss@office.example\nFrom\u{a0}: x@y.example\nRECEIVED:\n b\n\nReceived: body\n",
+    );
+    assert_eq!(scan.hops(), 2);
+    assert_eq!(scan.fields("From").count(), 1);
+    assert_eq!(tree(&scan), ["0 text/plain 91"]);
+    assert_eq!(scan.header_size, 13);
+    assert_eq!(scan.problems, [Problem::HeaderWithoutEnd]);
+    assert_eq!(scan.header_problems, [Problem::HeaderWithoutEnd]);
+    let unended = self::scan("Bad line\nReceived: a");
+    assert_eq!(unended.hops(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_the_top_header_is_kept_apart_from_the_rest() {
+    let of = |text: &str| scan(text).header_problems;
+    assert_eq!(of("From\u{a0}: x\n\n"), [Problem::HeaderWithoutEnd]);
+    assert_eq!(of(" folded\nA: b\n\n"), [Problem::StrayHeaderLine]);
+    assert_eq!(of("A: b\nFrom x\n\n"), [Problem::StrayHeaderLine]);
+    assert_eq!(of("From x\nFrom : a@x.example\n\n"), []);
+    assert_eq!(of("Content-Type: message/rfc822\n\nBad line\n"), []);
+    let many = "A: b\n".repeat(MAX_HEADERS + 1);
+    assert_eq!(of(&many), [Problem::HeaderTooLarge]);
+    assert_eq!(of(&format!("Content-Type: message/rfc822\n\n{many}")), []);
+    assert_eq!(
+        of(&format!("Bad line\n{many}")),
+        [Problem::HeaderWithoutEnd, Problem::HeaderTooLarge]
+    );
+}
+
+#[test]
 fn a_multipart_that_cannot_be_looked_into_is_one_attachment() {
     let without = scan("Content-Type: multipart/mixed\n\n--a\n\nx\n");
     assert_eq!(tree(&without), ["0 multipart/mixed 10*"]);

@@ -77,7 +77,8 @@ fn next(reason: &Reason) -> Option<Reason> {
             size: 11,
             limit: 10,
         },
-        R::MessageTooLarge { .. } => R::TooManyHops {
+        R::MessageTooLarge { .. } => R::HeaderTooLarge,
+        R::HeaderTooLarge => R::TooManyHops {
             hops: 11,
             limit: 10,
         },

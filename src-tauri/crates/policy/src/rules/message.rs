@@ -52,6 +52,17 @@ pub(crate) fn size(facts: &Facts, settings: &Settings) -> Finding {
     })
 }
 
+/// Fields that nobody has read could be hops, authors, or marks of forwarding.
+pub(crate) fn header_size(facts: &Facts, _: &Settings) -> Finding {
+    with_message(facts, |message| {
+        if message.header_too_large {
+            Finding::refuse("not read to its end", Reason::HeaderTooLarge)
+        } else {
+            Finding::pass("read to its end", "within the limit")
+        }
+    })
+}
+
 /// RFC 5321 §6.3: loops are found by counting Received fields.
 pub(crate) fn hops(facts: &Facts, settings: &Settings) -> Finding {
     with_message(facts, |message| {
@@ -112,7 +123,12 @@ pub(crate) fn authors_owned(facts: &Facts, settings: &Settings) -> Finding {
             .is_some_and(|owner| owner.name == user)
     };
     with_message(facts, |message| {
-        if let Some(text) = message.unreadable_authors.first() {
+        // Where a line is no field, readers disagree about which fields there are, and an author could hide from us.
+        let unreadable = message
+            .header_problem
+            .iter()
+            .chain(&message.unreadable_authors);
+        if let Some(text) = unreadable.into_iter().next() {
             return Finding::refuse(text, Reason::UnreadableAuthor);
         }
         if message.from.is_empty() {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use settings::{Problem, change};
+use settings::{Problem, Settings, change};
 use store::request::{self, Request};
-use store::setting;
 use store::{StoreError, Tx};
+use store::{secret, setting};
 
 use super::{Running, read_settings, storage};
 use crate::deliver::maildir;
@@ -45,14 +45,15 @@ impl Apply {
     /// # Errors
     /// The outer error when the database cannot be written, the inner one for values that cannot be taken.
     pub fn store(&self, tx: &Tx<'_>) -> Result<Result<Snapshot, Vec<Problem>>, StoreError> {
-        let merged = match Snapshot::read(tx)? {
-            Ok(old) => old.settings.merged(&self.document),
-            Err(problems) => Err(problems),
+        let old = match Snapshot::read(tx)? {
+            Ok(old) => old.settings,
+            Err(problems) => return Ok(Err(problems)),
         };
-        let settings = match merged {
+        let settings = match old.merged(&self.document) {
             Ok(settings) => settings,
             Err(problems) => return Ok(Err(problems)),
         };
+        Self::forget_vanished(tx, &old, &settings)?;
         let revision = setting::replace(
             tx,
             &rows(&settings),
@@ -61,6 +62,21 @@ impl Apply {
             clock::now_ms(),
         )?;
         Ok(Ok(Snapshot { revision, settings }))
+    }
+
+    /// Removes the passwords of users that `new` has no more: a later user of the same name must not inherit one.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_vanished(tx: &Tx<'_>, old: &Settings, new: &Settings) -> Result<(), StoreError> {
+        for user in old
+            .users
+            .iter()
+            .filter(|user| new.user(&user.name).is_none())
+        {
+            secret::remove(tx, secret::PASSWORD, &user.name)?;
+        }
+        Ok(())
     }
 }
 
@@ -156,7 +172,7 @@ impl Running {
 }
 
 /// The settings as the store keeps them.
-pub fn rows(settings: &settings::Settings) -> Vec<setting::Row> {
+pub fn rows(settings: &Settings) -> Vec<setting::Row> {
     settings
         .to_rows()
         .into_iter()

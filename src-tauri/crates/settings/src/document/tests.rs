@@ -139,6 +139,11 @@ fn the_greeting_starts_with_the_host_name_and_says_esmtp() {
     );
     assert_eq!(greeting("Welcome"), "mail.office.example Welcome ESMTP");
     assert_eq!(greeting(""), "mail.office.example ESMTP");
+    assert_eq!(greeting("MAIL.office.example"), "mail.office.example ESMTP");
+    assert_eq!(
+        greeting("mail.office.examplexyz ESMTP"),
+        "mail.office.example mail.office.examplexyz ESMTP"
+    );
 }
 
 #[test]
@@ -269,4 +274,45 @@ proptest::proptest! {
         }
         let _ = office().merged(&json!({"general": {"domain": text, "banner": text, "hostname": text}, "users": [{"name": text}]}));
     }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_in_plain_words() {
+    for (document, words) in [
+        (
+            json!({"general": {"max_hops": "many"}}),
+            "a whole number is needed",
+        ),
+        (
+            json!({"general": {"max_hops": 1.5}}),
+            "a whole number is needed",
+        ),
+        (
+            json!({"general": {"max_hops": -1}}),
+            "a whole number from 0 to 4294967295 is needed",
+        ),
+        (
+            json!({"general": {"max_attachment_size_mb": "big"}}),
+            "a whole number is needed",
+        ),
+        (
+            json!({"general": {"smtp_auth": "yes"}}),
+            "true or false is needed",
+        ),
+        (json!({"general": {"banner": 5}}), "a text is needed"),
+        (json!({"general": {"domain": 5}}), "a text is needed"),
+        (json!({"users": 5}), "a list is needed"),
+        (json!({"service": {"smtp": "[::]:25"}}), "a list is needed"),
+        (
+            json!({"service": {"smtp": [25]}}),
+            "an address with its port is needed, such as \"[::]:25\"",
+        ),
+    ] {
+        let problems = office().merged(&document).unwrap_err();
+        assert_eq!(problems[0].message, words, "{document}");
+    }
+    let unknown = office()
+        .merged(&json!({"general": {"max_hopps": 7}}))
+        .unwrap_err();
+    assert!(unknown[0].message.contains("max_hopps"), "{unknown:?}");
 }

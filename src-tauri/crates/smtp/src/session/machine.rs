@@ -242,6 +242,9 @@ impl Session {
     }
 
     fn data_command(&mut self) {
+        if self.line_end == LineEnd::Lf {
+            return self.mistake(ProtocolError::ContentNeedsCrlf);
+        }
         match self.ready_for_content() {
             Ok(_) if self.has_content() => self.mistake(ProtocolError::ChunksStarted),
             Ok(recipients) => self.ask(Question::Data { recipients }, Pending::Data),
@@ -250,6 +253,11 @@ impl Session {
     }
 
     fn bdat(&mut self, size: u64, last: bool) {
+        if self.line_end == LineEnd::Lf {
+            self.mistake(ProtocolError::ContentNeedsCrlf);
+            // The octets of the chunk would be taken for commands.
+            return self.close(EndedBy::TooManyErrors);
+        }
         match self.ready_for_content() {
             Ok(_) if self.has_content() => self.begin_chunk(size, last),
             Ok(recipients) => {

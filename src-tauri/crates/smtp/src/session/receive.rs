@@ -38,6 +38,11 @@ fn line(data: &[u8], limit: usize) -> Line<'_> {
     }
 }
 
+fn is_bdat(line: &[u8]) -> bool {
+    line.get(..5)
+        .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT "))
+}
+
 /// How the lines of this client end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LineEnd {
@@ -161,6 +166,11 @@ impl Session {
             .is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
         match self.line(data, if auth { MAX_AUTH_LINE } else { MAX_LINE }) {
             Line::Incomplete => 0,
+            Line::TooLong if is_bdat(data) => {
+                self.mistake(ProtocolError::LineTooLong);
+                self.close_before_chunk(data);
+                data.len()
+            }
             Line::TooLong => {
                 self.state = State::LongLine { auth };
                 data.len().min(MAX_LINE)
@@ -188,8 +198,7 @@ impl Session {
 
     /// After a BDAT that was not understood: the octets of its chunk would be taken for commands.
     fn close_before_chunk(&mut self, line: &[u8]) {
-        let verb = line.get(..5);
-        if verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT ")) {
+        if is_bdat(line) {
             self.close(EndedBy::TooManyErrors);
         }
     }

@@ -50,13 +50,28 @@ fn rows(conn: &Connection, table: &str) -> i64 {
     .unwrap()
 }
 
+fn found(conn: &Connection, token: &str) -> Option<Entry> {
+    find(conn, token).unwrap().map(|(_, entry)| entry)
+}
+
+#[test]
+fn a_record_is_found_under_the_number_that_the_list_has() {
+    let conn = memory();
+    put(&conn, &entry("AAAAAA", 1));
+    put(&conn, &entry("BBBBBB", 2));
+    for line in list(&conn, &everything()).unwrap() {
+        let (id, record) = find(&conn, &line.token).unwrap().unwrap();
+        assert_eq!((id, record.at_ms), (line.id, line.at_ms));
+    }
+}
+
 #[test]
 fn a_record_comes_back_as_it_was() {
     let conn = memory();
     let record = entry("K7QF2M", 1000);
     put(&conn, &record);
-    assert_eq!(find(&conn, "K7QF2M").unwrap(), Some(record));
-    assert_eq!(find(&conn, "000000").unwrap(), None);
+    assert_eq!(found(&conn, "K7QF2M"), Some(record));
+    assert_eq!(found(&conn, "000000"), None);
 }
 
 #[test]
@@ -67,7 +82,7 @@ fn a_record_is_brought_up_to_date_under_its_token() {
     record.outcome = Outcome::Refused;
     record.trace = json!(["longer"]);
     assert_eq!(put(&conn, &record), id);
-    assert_eq!(find(&conn, "K7QF2M").unwrap(), Some(record));
+    assert_eq!(found(&conn, "K7QF2M"), Some(record));
     assert_eq!(
         (rows(&conn, "journal"), rows(&conn, "journal_detail")),
         (1, 1)
@@ -81,7 +96,7 @@ fn a_token_that_repeats_after_years_does_not_overwrite_the_old_record() {
     let newer = entry("K7QF2M", 9000);
     put(&conn, &newer);
     assert_eq!(rows(&conn, "journal"), 2);
-    assert_eq!(find(&conn, "K7QF2M").unwrap(), Some(newer));
+    assert_eq!(found(&conn, "K7QF2M"), Some(newer));
 }
 
 #[test]
@@ -97,7 +112,7 @@ fn hostile_text_is_kept_as_text_and_within_bounds() {
     record.facts = json!("f".repeat(LARGE));
     record.trace = json!({"t": "t".repeat(LARGE)});
     put(&conn, &record);
-    let kept = find(&conn, "K7QF2M").unwrap().unwrap();
+    let kept = found(&conn, "K7QF2M").unwrap();
     assert_eq!(kept.sender, "x'); DROP TABLE journal; --   ");
     assert_eq!(kept.helo.chars().count(), SHORT);
     assert_eq!(kept.reply.chars().count(), REPLY);
@@ -265,7 +280,7 @@ fn old_and_surplus_records_go_with_their_details() {
         (rows(&conn, "journal"), rows(&conn, "journal_detail")),
         (5, 5)
     );
-    assert_eq!(find(&conn, "AAAAAA").unwrap().unwrap().at_ms, 9);
+    assert_eq!(found(&conn, "AAAAAA").unwrap().at_ms, 9);
     let oldest = list(&conn, &everything()).unwrap().last().unwrap().at_ms;
     assert_eq!(oldest, 5);
 }
