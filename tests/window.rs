@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use postroom_tests::Dialogue;
+use postroom_tests::machine::SmallDisk;
 use postroom_tests::window::{Theme, Window, built, command};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -126,10 +127,16 @@ fn apply_a_limit(window: &Window, path: &str, value: &str) -> Result<()> {
         .map(drop)
 }
 
-/// Sends a message that says it is larger than 1 MB; returns the token of the refusal.
+/// Sends a message of more than 1 MB, without saying its size before; returns the token of the refusal.
 fn send_too_much(address: SocketAddr) -> Result<String> {
     let mut dialogue = Dialogue::open(address)?;
-    let refused = dialogue.say("MAIL FROM:<somebody@elsewhere.example> SIZE=2000000")?;
+    let line = format!("{}\n", "x".repeat(98));
+    let text = format!("Subject: the plans\n\n{}", line.repeat(11_000));
+    let refused = dialogue.send_message(
+        "somebody@elsewhere.example",
+        "postmaster@office.example",
+        &text,
+    )?;
     ensure!(
         refused.code == 552,
         "instead of refusing it said {}",
@@ -227,21 +234,62 @@ mod in_the_window {
     }
 
     #[test]
-    fn a_wrong_hostname_stands_red_at_its_field_and_changes_nothing() -> Result<()> {
+    fn a_wrong_domain_or_hostname_stands_red_at_its_field_and_changes_nothing() -> Result<()> {
         let home = office()?;
         let window = Window::open(home.path(), Theme::Light)?;
         open_pane(&window, "general")?;
-        window.fill(&by_id("general.hostname"), "no_such..name")?;
+        for field in ["general.domain", "general.hostname"] {
+            window.fill(&by_id(field), "no_such..name")?;
+        }
         window.click(&by_id("apply"))?;
-        window.wait("[id='general.hostname'][aria-invalid='true']")?;
-        window.wait_for_text("[id='general.hostname.problem']", "letters, digits")?;
+        for field in ["general.domain", "general.hostname"] {
+            window.wait(&format!("[id='{field}'][aria-invalid='true']"))?;
+            window.wait_for_text(&format!("[id='{field}.problem']"), "letters, digits")?;
+        }
         window.wait(&by_id("draft-refused"))?;
         window.shoot("general-refused")?;
-        let settings = window.invoke("settings_get")?;
+        let general = window.invoke("settings_get")?["settings"]["general"].clone();
         ensure!(
-            settings["settings"]["general"]["hostname"] == HOSTNAME,
-            "the refused hostname is in force"
+            general["hostname"] == HOSTNAME && general["domain"] == "office.example",
+            "a refused name is in force: {general}"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_full_disk_is_said_on_the_first_page() -> Result<()> {
+        let home = office()?;
+        let mail = home.path().join("small disk");
+        fs::create_dir(&mail)?;
+        let Some(disk) = SmallDisk::at(&mail, 4 << 20)? else {
+            // Only the administrator of a machine can make a disk for a test.
+            return Ok(());
+        };
+        let folder = mail.to_str().context("a folder with an unusual name")?;
+        let document = json!({"service": {"mailbox": {"maildir": folder}}}).to_string();
+        let file = home.path().join("mailbox.json");
+        fs::write(&file, document)?;
+        let file = file.to_str().context("a folder with an unusual name")?;
+        command(home.path(), &["settings", "apply", file])?;
+        disk.fill()?;
+        let window = Window::open(home.path(), Theme::Light)?;
+        inbound(&window)?;
+        window.wait_for_text(&by_id("notice-disk_full"), "0 MB left")?;
+        window.shoot("full-disk")?;
+        drop(window);
+        drop(disk);
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_window_on_the_same_folder_shows_the_server_of_the_first() -> Result<()> {
+        let home = office()?;
+        let first = Window::open(home.path(), Theme::Light)?;
+        let port = inbound(&first)?;
+        let second = Window::open(home.path(), Theme::Dark)?;
+        ensure!(inbound(&second)? == port, "a second server was started");
+        let status = second.invoke("status")?;
+        ensure!(status["owner"] == "other_process", "{status}");
         Ok(())
     }
 

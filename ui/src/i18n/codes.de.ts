@@ -61,6 +61,8 @@ export const codesDe: typeof codesEn = {
     submission_login: "Angemeldet",
     login_current: "Konto unverändert",
     declared_size: "Angekündigte Größe",
+    storage: "Platz auf der Festplatte",
+    header_size: "Kopf der Nachricht",
     sender_qualified: "Volle Absenderadresse",
     max_recipients: "Zahl der Empfänger",
     relay_control: "Darf dieser Client dorthin senden?",

@@ -61,6 +61,8 @@ export const codesEn = {
     submission_login: "Signed in",
     login_current: "Account unchanged",
     declared_size: "Announced size",
+    storage: "Room on disk",
+    header_size: "Message header",
     sender_qualified: "Full sender address",
     max_recipients: "Number of recipients",
     relay_control: "May this client send there?",
