@@ -21,7 +21,7 @@ use output::Output;
 
 /// Runs the mail delivery of a small office.
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "postroom", version, about, arg_required_else_help = true)]
 struct Arguments {
     /// Folder that holds everything: database, mail, certificate.
     #[arg(long, global = true, value_name = "DIR")]

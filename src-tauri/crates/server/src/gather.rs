@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 const TURN: Duration = Duration::from_secs(10);
 /// Each further failure of an address is answered this much later, up to the longest.
 const DELAY_STEP: Duration = Duration::from_millis(300);
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
+pub const LONGEST_DELAY: Duration = Duration::from_secs(3);
 /// Unreadable entries of From and Sender that are kept.
 const AUTHORS: usize = 20;
 /// Stands for a login that is nobody's: people type passwords into the name field, and logs are read by many.

@@ -14,6 +14,8 @@ const CAPACITY_OF_CLIENT: usize = 250;
 /// Sessions above the capacity are still accepted so that they can be told why, but no more than these.
 const REFUSED_AT_ONCE: usize = 64;
 
+const REFUSED_OF_CLIENT: usize = 8;
+
 /// The register of open sessions.
 #[derive(Debug, Clone, Default)]
 pub struct Places(Arc<Mutex<Open>>);
@@ -44,6 +46,12 @@ impl Places {
         };
         let mut open = self.lock();
         if open.all >= CAPACITY + REFUSED_AT_ONCE {
+            return None;
+        }
+        // A client beyond its share is told so a few times; after that its sockets are just closed, so that it cannot use
+        // up the places of others with refusals.
+        let held = open.of_client.get(&ip).copied().unwrap_or_default();
+        if held >= CAPACITY_OF_CLIENT + REFUSED_OF_CLIENT {
             return None;
         }
         open.all += 1;
@@ -105,9 +113,25 @@ mod tests {
     fn beyond_the_last_place_for_a_refusal_there_is_none() {
         let places = Places::default();
         let held: Vec<_> = (0..CAPACITY + REFUSED_AT_ONCE)
-            .map(|_| places.enter(IpAddr::from([192, 0, 2, 1])).unwrap())
+            .map(|n| {
+                places
+                    .enter(IpAddr::from([192, 0, 2, (n % 200) as u8]))
+                    .unwrap()
+            })
             .collect();
         assert!(places.enter(IpAddr::from([192, 0, 2, 2])).is_none());
         drop(held);
+    }
+
+    #[test]
+    fn a_client_that_holds_its_share_leaves_the_rest_to_others() {
+        let places = Places::default();
+        let greedy = IpAddr::from([192, 0, 2, 1]);
+        let held: Vec<_> = std::iter::from_fn(|| places.enter(greedy))
+            .take(CAPACITY)
+            .collect();
+        assert_eq!(held.len(), CAPACITY_OF_CLIENT + REFUSED_OF_CLIENT);
+        let other = places.enter(IpAddr::from([192, 0, 2, 2])).unwrap();
+        assert!(other.load.sessions <= other.load.capacity);
     }
 }

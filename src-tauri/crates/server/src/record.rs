@@ -122,6 +122,11 @@ impl Record {
         !std::mem::replace(&mut self.posted, true)
     }
 
+    /// Whether anything happened that somebody may ask about: a recipient was named, or something was refused.
+    pub fn is_worth_keeping(&self) -> bool {
+        !self.recipients.is_empty() || self.has_refusal()
+    }
+
     /// Whether the client was refused anything.
     pub fn has_refusal(&self) -> bool {
         self.refusal.is_some()

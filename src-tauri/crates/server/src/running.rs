@@ -185,8 +185,11 @@ impl Running {
             return Ok(());
         }
         let latest = self.shared.store.read(setting::latest);
-        if latest.is_ok_and(|latest| latest != self.shared.current.get().revision) {
-            self.take_over().await?;
+        match latest {
+            // Looked at again the next time.
+            Err(_) => self.seen = None,
+            Ok(latest) if latest != self.shared.current.get().revision => self.take_over().await?,
+            Ok(_) => {}
         }
         let pending = self.shared.store.read(request::pending).unwrap_or_default();
         for request in pending {
@@ -206,12 +209,14 @@ impl Running {
                 self.problem = None;
                 if effects.rebind {
                     // Committed without being tried here: what cannot be opened is shown and tried again.
-                    self.listeners
+                    let changed = self
+                        .listeners
                         .change(&self.shared, &snapshot.settings)
-                        .await
-                        .unwrap_or_else(|problems| {
-                            self.problem = problems.into_iter().next();
-                        });
+                        .await;
+                    if let Err(problems) = changed {
+                        self.problem = problems.into_iter().next();
+                        self.listeners.open(&self.shared, &snapshot.settings);
+                    }
                 }
                 if effects.certificate {
                     self.load_certificate(&snapshot.settings);

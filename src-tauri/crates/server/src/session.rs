@@ -267,7 +267,8 @@ impl Conversation {
             let ip = self.facts.client.ip;
             let delay = gather::record_failure(&self.shared.store, ip, login).await;
             drop(turn);
-            sleep(delay.unwrap_or_default()).await;
+            // A failure that could not be counted is slowed as if it were the last one allowed.
+            sleep(delay.unwrap_or(gather::LONGEST_DELAY)).await;
         }
         let answer = self.answer_of(&decision);
         if !decision.accepts() {
@@ -350,8 +351,12 @@ impl Conversation {
         let Some(transaction) = self.transaction.take() else {
             return;
         };
-        self.write(&transaction.record).await;
-        self.recorded = true;
+        // A sender without recipients that nobody refused says nothing that the connection's entry does not say, and
+        // must not let a stranger fill the disk for a few octets a row.
+        if transaction.record.is_worth_keeping() {
+            self.write(&transaction.record).await;
+            self.recorded = true;
+        }
         self.facts.envelope = Envelope::default();
         self.facts.recipient = None;
         self.facts.message = None;

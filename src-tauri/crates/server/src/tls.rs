@@ -1,7 +1,7 @@
 //! Certificates: our own made on first start, or the admin's files, read again when they change.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -239,11 +239,22 @@ fn load_files(chain: &Path, key: &Path) -> Result<Loaded, Problem> {
     })
 }
 
+/// Reads a file that may be anything somebody named: a device without end, a pipe without a writer.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > MAX_FILE {
-        return Err(std::io::Error::other("too large for a certificate or key"));
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("is not a file"));
     }
-    fs::read(path)
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other(
+            "is too large for a certificate or key",
+        ));
+    }
+    Ok(bytes)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -287,6 +298,8 @@ mod tests {
             (problem.path.as_str(), problem.code.as_str()),
             ("service.certificate.chain", "unreadable_file")
         );
+        let endless = load(&files(Path::new("/dev/zero"), &key), folder.path()).unwrap_err();
+        assert_eq!(endless.code, "unreadable_file");
         fs::write(&chain, "hello").unwrap();
         fs::write(&key, "hello").unwrap();
         assert_eq!(

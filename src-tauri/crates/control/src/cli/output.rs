@@ -31,10 +31,16 @@ impl Output {
         let text = if self.json {
             json(failure)
         } else {
-            failure.message.clone()
+            shown(&failure.message)
         };
         let _ = writeln!(std::io::stderr(), "{text}");
     }
+}
+
+/// Text for a terminal: a document or a file name can hold characters that would steer it.
+fn shown(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.replace(steers, "\u{fffd}")
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -3,13 +3,16 @@
 //! A message is complete and on the disk before it can be seen: written to `tmp`, flushed, renamed into `new`, and the
 //! folder flushed as well. Either all mailboxes of a message get it or, as far as the disk still obeys, none.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use settings::accounts::MAX_USERS;
 use settings::{Mailbox, Problem, Settings};
 
 use crate::content::Content;
@@ -122,9 +125,13 @@ fn write_copy(root: &Path, host: &str, copy: &Copy, content: &Content) -> io::Re
     Ok(pending)
 }
 
-/// Makes the three folders, and flushes what names them, so that the message is found after a power cut too.
+/// Makes the three folders, and flushes what names them, so that the message is found after a power cut too. Folders
+/// that are there already may have been made just before a crash, so they are flushed once in each process as well.
 fn make_maildir(root: &Path, maildir: &Path) -> io::Result<()> {
-    if maildir.join("new").is_dir() && maildir.join("tmp").is_dir() {
+    static FLUSHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let known = |set: &BTreeSet<PathBuf>| set.contains(maildir);
+    let is_flushed = known(&FLUSHED.lock().unwrap_or_else(PoisonError::into_inner));
+    if is_flushed && maildir.join("new").is_dir() && maildir.join("tmp").is_dir() {
         return Ok(());
     }
     for part in ["tmp", "cur", "new"] {
@@ -134,7 +141,14 @@ fn make_maildir(root: &Path, maildir: &Path) -> io::Result<()> {
             .create(maildir.join(part))?;
     }
     flush_folder(maildir)?;
-    flush_folder(root)
+    flush_folder(root)?;
+    let mut flushed = FLUSHED.lock().unwrap_or_else(PoisonError::into_inner);
+    // One entry a mailbox; should there be more than users can be, it begins anew and only flushes once too often.
+    if flushed.len() > MAX_USERS {
+        flushed.clear();
+    }
+    flushed.insert(maildir.to_owned());
+    Ok(())
 }
 
 fn flush_folder(folder: &Path) -> io::Result<()> {
