@@ -36,7 +36,8 @@ pub struct Place {
 }
 
 impl Places {
-    /// Enters a session of `ip`. `None` when even the places for refusals are taken; then the socket is just closed.
+    /// Enters a session of `ip`. `None` when even the places for refusals, its own or all, are taken; then the socket is
+    /// just closed.
     pub fn enter(&self, ip: IpAddr) -> Option<Place> {
         // An IPv6 subscriber has a whole /64 of addresses and counts as one client.
         let ip = if ip.is_ipv6() {
