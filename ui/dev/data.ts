@@ -54,7 +54,7 @@ export function freshStatus(): Status {
     problem: null,
     owner: "this_window",
     pid: 4711,
-    data_dir: "/home/pat/.local/share/postroom",
+    data_dir: "/srv/postroom",
     version: "0.1.0",
     domain: "office.example",
     local_networks: ["127.0.0.0/8", "::1/128", "192.168.1.0/24"],
