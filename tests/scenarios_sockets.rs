@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use postroom_tests::machine::until;
 use postroom_tests::scenario::{self, Entry, LOGINS, Peer, Port, fixture, lay_over, play};
-use postroom_tests::{Daemon, Dialogue, Reply, User, general_scenarios, verb, verb_with};
+use postroom_tests::{Daemon, Dialogue, Reply, User, all_scenarios, verb, verb_with};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -62,9 +62,13 @@ fn whole(document: &Value) -> Result<Value> {
         .map_err(|problems| anyhow!("{problems:?}"))?;
     Ok(json!({
         "general": settings.general,
+        "delivery": settings.delivery,
         "users": settings.users,
         "groups": settings.groups,
-        "service": { "local_networks": settings.service.local_networks },
+        "service": {
+            "local_networks": settings.service.local_networks,
+            "dns_servers": settings.service.dns_servers,
+        },
     }))
 }
 
@@ -182,7 +186,13 @@ fn read(entry: &Value) -> Entry {
         decided_by: text(&entry["decided_by"]),
         outcome: text(&entry["outcome"]),
         steps: steps
-            .map(|step| (text(&step["check"]), text(&step["result"])))
+            .map(|step| {
+                (
+                    text(&step["check"]),
+                    text(&step["result"]),
+                    text(&step["text"]),
+                )
+            })
             .collect(),
     }
 }
@@ -197,15 +207,18 @@ fn unfolded(letter: &str) -> String {
 }
 
 /// Plays the scenarios of a file and tells of all that went wrong.
-fn run(name: &str) -> Result<()> {
-    let scenarios = scenario::read("general", name)?;
+fn run(section: &str, name: &str) -> Result<()> {
+    let scenarios = scenario::read(section, name)?;
     let mut office = Office::open()?;
     let mut failures = Vec::new();
     for scenario in scenarios.iter().filter(|scenario| scenario.fits_loopback()) {
         let settings = lay_over(fixture(), &scenario.settings);
         if let Err(error) = play(scenario, &settings, &mut office) {
             office.hang_up();
-            failures.push(format!("general/{name}.txt: {}: {error:#}", scenario.name));
+            failures.push(format!(
+                "{section}/{name}.txt: {}: {error:#}",
+                scenario.name
+            ));
         }
     }
     if !failures.is_empty() {
@@ -216,13 +229,18 @@ fn run(name: &str) -> Result<()> {
 }
 
 macro_rules! tests {
-    ($($name:ident),* $(,)?) => {
+    ($($section:ident: [$($name:ident),* $(,)?]),* $(,)?) => {
         $(
-            #[test]
-            fn $name() -> Result<()> {
-                run(stringify!($name))
+            mod $section {
+                use super::{Result, run};
+                $(
+                    #[test]
+                    fn $name() -> Result<()> {
+                        run(stringify!($section), stringify!($name))
+                    }
+                )*
             }
         )*
     };
 }
-general_scenarios!(tests);
+all_scenarios!(tests);

@@ -5,6 +5,8 @@ mod accounts;
 mod first_run;
 mod journal;
 mod overview;
+mod queue;
+mod relay;
 mod settings;
 mod status;
 
@@ -34,6 +36,13 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         journal::journal_text,
         overview::overview,
         overview::lift_block,
+        queue::queue_list,
+        queue::queue_show,
+        queue::queue_act,
+        relay::relay_password_set,
+        relay::relay_password_clear,
+        relay::relay_password_status,
+        relay::relay_test,
         first_run::dns_check,
         first_run::suggest_identity,
         first_run::ports_check,

@@ -6,6 +6,7 @@
 mod commands;
 mod desktop;
 mod dialogs;
+mod keychain;
 mod launch;
 mod navigation;
 mod process;
@@ -24,6 +25,11 @@ use crate::shell::Shell;
 use crate::tray::Tray;
 
 pub use crate::launch::Launch;
+
+/// The keychain of the desktop, for the command line.
+pub fn keychain() -> Arc<dyn control::Keychain> {
+    Arc::new(keychain::DesktopKeychain::default())
+}
 
 /// Opens the window on a data folder (`None`: the usual one) and returns when the program is to end.
 ///

@@ -8,6 +8,6 @@ fn main() -> ExitCode {
     match Launch::of(std::env::args_os().skip(1)) {
         Launch::Window { data_dir } => postroom_window::run(data_dir),
         // GTK is linked but not initialised: this works with no display at all.
-        Launch::CommandLine => control::cli::main(),
+        Launch::CommandLine => control::cli::main(Some(postroom_window::keychain())),
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use control::{Control, DataDir, Failure, FailureKind};
+use control::{Control, DataDir, Failure, FailureKind, Keychain};
 
 use crate::dialogs::Dialogs;
+use crate::keychain::DesktopKeychain;
 
 /// How long a failed opening of the data folder is remembered before the next command tries again.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(3);
@@ -60,7 +61,10 @@ impl Shell {
             }
             Opening::NotTried | Opening::Failed { .. } => {}
         }
-        match Control::open_and_serve(&self.folder) {
+        let keychain: Arc<dyn Keychain> = Arc::new(DesktopKeychain::default());
+        let opened = Control::open(&self.folder)
+            .and_then(|control| control.with_keychain(Some(keychain)).serving());
+        match opened {
             Ok(control) => {
                 let control = Arc::new(control);
                 *opening = Opening::Open(Arc::clone(&control));

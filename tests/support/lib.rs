@@ -5,6 +5,7 @@
 
 pub mod daemon;
 pub mod dialogue;
+pub mod dns;
 pub mod machine;
 pub mod maildir;
 pub mod program;
@@ -15,5 +16,6 @@ pub mod window;
 
 pub use daemon::{Daemon, User};
 pub use dialogue::{Dialogue, Reply};
+pub use dns::{Dns, Mood};
 pub use maildir::Maildir;
 pub use verb::{Verdict, verb, verb_with};

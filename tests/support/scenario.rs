@@ -17,9 +17,10 @@
 //! .
 //! < 554 5.4.6 4 Received headers
 //! decided general.max_hops                  what the mail log says of the message, login or connection of the last
-//! trace max_hops refuse                     token that was seen, once all is over
+//! trace max_hops refuse 4 Received           token that was seen, once all is over; a check can be followed by a text
 //! outcome refused
 //! delivered alice 0                         letters since the scenario began; who is not named must get none
+//! waits relay 0                             copies for elsewhere since then, by destination (`domain:third.example`)
 //! ```
 //!
 //! What stands on the right here explains; in a file it would be part of the line. `#` begins a line that is skipped.
@@ -29,7 +30,7 @@
 //! `fill OCTETS` (the body grows until the whole message, without dot-stuffing, has so many), `bdat` and `bdat last`
 //! (a chunk instead of `.`). Of a reply: `<+ TEXT` (it holds this too), `<- TEXT` (it does not). Afterwards: `closed`
 //! (the server hung up), `letter NAME TEXT` (a letter holds the text; asked of a real Maildir only), `apply JSON`
-//! (laid over the settings in force while the connection stands).
+//! (laid over the settings in force while the connection stands). What `waits` is asked of the policy only.
 //! Without a client: `takes JSON` and `refuses PATH CODE JSON` ask whether such settings are possible.
 //!
 //! A client from outside 127.0.0.0/8 cannot come to a real server on one machine: such scenarios are for the policy alone.
@@ -49,14 +50,20 @@ pub use matching::Expected;
 pub use message::Message;
 pub use play::{Entry, Peer, play};
 
-/// The files of section *general*, one for each setting and each matter that has none.
+/// The files of each section, one for each setting and each matter that has none.
 #[macro_export]
-macro_rules! general_scenarios {
+macro_rules! all_scenarios {
     ($run:ident) => {
         $run! {
-            additional_domains, auth_requires_tls, banner, disable_auto_forwarding, domain, groups, hostname,
-            max_attachment_size_mb, max_hops, max_message_size_mb, max_recipients, postmaster, relay_control,
-            sender_must_match_login, skip_auth_for_local_network, smtp_auth, submission_ports, unknown_recipients
+            general: [
+                additional_domains, auth_requires_tls, banner, disable_auto_forwarding, domain, groups, hostname,
+                max_attachment_size_mb, max_hops, max_message_size_mb, max_recipients, postmaster, relay_control,
+                sender_must_match_login, skip_auth_for_local_network, smtp_auth, submission_ports, unknown_recipients
+            ],
+            delivery: [
+                direct_port, give_up_after_hours, relay_auth, relay_auth_in_clear, relay_certificate, relay_enabled, relay_port,
+                relay_server, relay_tls, relay_tls_mode, relay_username, retry_schedule_minutes, warn_after_hours
+            ],
         }
     };
 }
@@ -103,12 +110,14 @@ pub enum Step {
     Closed,
     /// So many letters have come for this user.
     Delivered(String, usize),
+    /// So many copies wait for this destination.
+    Waits(String, usize),
     /// A letter for this user holds this text.
     Letter(String, String),
     /// The path of the setting that decided; empty for none.
     Decided(String),
-    /// This check ended so.
-    Trace(String, String),
+    /// This check ended so, with a text that holds the last word.
+    Trace(String, String, String),
     /// The entry as a whole ended so.
     Outcome(String),
     /// The settings change under way.
@@ -147,6 +156,10 @@ impl Scenario {
     }
 }
 
+/// A loopback address at which nothing listens, and a port that nothing uses.
+const NOWHERE: &str = "127.255.255.254";
+const CLOSED: u16 = 1;
+
 /// The office of all scenarios.
 #[must_use]
 pub fn fixture() -> Value {
@@ -156,8 +169,13 @@ pub fn fixture() -> Value {
             "additional_domains": ["bücher.example"],
             "hostname": "mail.office.example",
         },
-        // No scenario's client is in here, so that the loopback is a stranger as any other.
-        "service": { "local_networks": ["10.1.0.0/16"] },
+        "service": {
+            // No scenario's client is in here, so that the loopback is a stranger as any other.
+            "local_networks": ["10.1.0.0/16"],
+            "dns_servers": [format!("{NOWHERE}:{CLOSED}")],
+        },
+        // What is for elsewhere is accepted and waits; no scenario asks the DNS or knocks at somebody's server.
+        "delivery": { "relay_enabled": true, "relay_server": NOWHERE, "relay_port": CLOSED },
         "users": [
             {"name": "alice", "display_name": "Alice"},
             {"name": "bob", "display_name": "Bob"},

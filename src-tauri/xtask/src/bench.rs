@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: memory, start-up times and decisions against their aims. Release build, median of several runs.
+//! `cargo xtask bench`: memory, start-up times, decisions and mail against their aims. Release build, median of several
+//! runs.
 
 mod decide;
 mod display;
 mod folder;
+mod mail;
 mod memory;
 mod process;
 mod serve;
@@ -78,7 +80,12 @@ pub fn bench() -> Result<()> {
             decision,
         ),
     ]);
-    Ok(())
+    mail::measure(&[])
+}
+
+/// Measures mail alone.
+pub fn mail(options: &[&str]) -> Result<()> {
+    mail::measure(options)
 }
 
 fn print_table(measures: &[Measure]) {

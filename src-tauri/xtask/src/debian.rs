@@ -29,11 +29,15 @@ pub const TEST: &[&str] = &[
     "swaks",
 ];
 
-/// To measure: a display without a screen.
-pub const BENCH: &[&str] = &["xvfb", "fonts-dejavu-core"];
+/// To measure: a display without a screen; Postfix, whose `smtp-source` and `smtp-sink` make the load and which is
+/// measured beside us.
+pub const BENCH: &[&str] = &["xvfb", "fonts-dejavu-core", "postfix"];
 
-/// Installs packages as root. Postfix comes for `smtp-source` alone: it gets no configuration, and while the packages
-/// are unpacked nothing is started (`policy-rc.d` is how Debian asks).
+/// To measure mail alone.
+pub const LOAD: &[&str] = &["postfix"];
+
+/// Installs packages as root. Postfix gets no configuration, for tests and measurements bring their own, and while the
+/// packages are unpacked nothing is started (`policy-rc.d` is how Debian asks).
 const INSTALL: &str = r#"
 guard=/usr/sbin/policy-rc.d
 if [ ! -e "$guard" ]; then

@@ -23,7 +23,8 @@ const USAGE: &str = "\
 cargo xtask run [ARGUMENTS]   set up what is missing, build, open the window (ARGUMENTS go to postroom)
 cargo xtask test              set up what is missing, check the style, run every test
 cargo xtask lint              check the style only
-cargo xtask bench             measure memory, start-up times and decisions against their aims
+cargo xtask bench             measure memory, start-up times, decisions and mail against their aims
+cargo xtask bench mail [...]  measure mail only, beside Postfix and the limit of the machine (--help says how)
 cargo xtask bundle            make a Debian package
 cargo xtask bindings          write the types that cross into the window
 cargo xtask fuzz SECONDS      throw random bytes at the parsers, so long for each of them";
@@ -46,6 +47,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ["test"] => test::test(),
         ["lint"] => lint::lint(),
         ["bench"] => bench::bench(),
+        ["bench", "mail", options @ ..] => bench::mail(options),
         ["bundle"] => bundle::bundle(),
         ["bindings"] => bindings::bindings(),
         ["fuzz", seconds] => fuzz::fuzz(seconds),

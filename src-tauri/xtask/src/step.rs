@@ -41,6 +41,12 @@ impl Step {
         self
     }
 
+    /// One more argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
     /// A variable for the program's environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);

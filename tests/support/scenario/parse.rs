@@ -219,13 +219,18 @@ fn step(word: &str, argument: &str) -> Result<Step> {
         }
         "decided" if argument == "-" => Step::Decided(String::new()),
         "decided" => Step::Decided(argument.into()),
+        "waits" => {
+            let (destination, count) = two()?;
+            Step::Waits(destination.into(), number(count)?)
+        }
         "trace" => {
-            let (check, result) = two()?;
+            let (check, rest) = two()?;
+            let (result, text) = rest.split_once(' ').unwrap_or((rest, ""));
             ensure!(
                 ["pass", "skip", "refuse", "note"].contains(&result),
                 "`{result}` is no result of a check"
             );
-            Step::Trace(check.into(), result.into())
+            Step::Trace(check.into(), result.into(), text.into())
         }
         "outcome" => Step::Outcome(argument.into()),
         other => bail!("`{other}` is not a word of scenarios"),

@@ -20,8 +20,8 @@ pub struct Entry {
     pub decided_by: String,
     /// accepted, refused, deferred or aborted.
     pub outcome: String,
-    /// Each check and how it ended.
-    pub steps: Vec<(String, String)>,
+    /// Each check, how it ended, and what was said of it.
+    pub steps: Vec<(String, String, String)>,
 }
 
 /// Plays the server.
@@ -68,6 +68,13 @@ pub trait Peer {
     /// # Errors
     /// They cannot be counted.
     fn delivered(&mut self) -> Result<BTreeMap<String, usize>>;
+    /// How many copies have gone on their way to each destination elsewhere, ever; `None` if that cannot be asked here.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    fn waiting(&mut self) -> Result<Option<BTreeMap<String, usize>>> {
+        Ok(None)
+    }
     /// Whether a letter of the mailbox holds the text; `None` if letters cannot be read here.
     ///
     /// # Errors
@@ -88,12 +95,15 @@ pub fn play(scenario: &Scenario, settings: &Value, peer: &mut dyn Peer) -> Resul
     peer.apply(settings)
         .with_context(|| format!("line {}: the settings", scenario.line))?;
     let before = peer.delivered()?;
+    let waiting_before = peer.waiting()?.unwrap_or_default();
     let mut playing = Playing {
         peer,
         settings: settings.clone(),
         before,
+        waiting_before,
         token: String::new(),
         due: BTreeMap::new(),
+        due_elsewhere: BTreeMap::new(),
         asked: Vec::new(),
         letters: Vec::new(),
     };
@@ -111,10 +121,13 @@ struct Playing<'a> {
     /// In force, without the defaults.
     settings: Value,
     before: BTreeMap<String, usize>,
+    waiting_before: BTreeMap<String, usize>,
     /// The last token that was seen.
     token: String,
     /// Letters that have been said to come.
     due: BTreeMap<String, usize>,
+    /// Copies that have been said to go elsewhere.
+    due_elsewhere: BTreeMap<String, usize>,
     /// Questions to the mail log, for the end, when every entry is complete.
     asked: Vec<(String, Placed)>,
     letters: Vec<(usize, String, String)>,
@@ -130,6 +143,10 @@ impl Playing<'_> {
             }
             Step::Delivered(user, count) => {
                 self.due.insert(user.clone(), *count);
+                Ok(())
+            }
+            Step::Waits(destination, count) => {
+                self.due_elsewhere.insert(destination.clone(), *count);
                 Ok(())
             }
             Step::Letter(user, text) => {
@@ -240,19 +257,36 @@ impl Playing<'_> {
                 "line {line}: no letter of {user} holds \"{text}\""
             );
         }
-        let mut came = self.peer.delivered()?;
-        for (user, count) in &mut came {
-            *count -= self.before.get(user).copied().unwrap_or_default();
-        }
-        came.retain(|_, count| *count > 0);
+        let came = since(self.peer.delivered()?, &self.before);
         self.due.retain(|_, count| *count > 0);
         ensure!(
             came == self.due,
             "letters came to {came:?} and not to {:?}",
             self.due
         );
+        if let Some(waiting) = self.peer.waiting()? {
+            let waiting = since(waiting, &self.waiting_before);
+            self.due_elsewhere.retain(|_, count| *count > 0);
+            ensure!(
+                waiting == self.due_elsewhere,
+                "copies went to {waiting:?} and not to {:?}",
+                self.due_elsewhere
+            );
+        }
         Ok(())
     }
+}
+
+/// What has been added to `before`.
+fn since(
+    mut now: BTreeMap<String, usize>,
+    before: &BTreeMap<String, usize>,
+) -> BTreeMap<String, usize> {
+    for (name, count) in &mut now {
+        *count -= before.get(name).copied().unwrap_or_default();
+    }
+    now.retain(|_, count| *count > 0);
+    now
 }
 
 fn said_in(entry: &Entry, step: &Step) -> Result<()> {
@@ -267,14 +301,14 @@ fn said_in(entry: &Entry, step: &Step) -> Result<()> {
             "the outcome is {}, not {outcome}",
             entry.outcome
         ),
-        Step::Trace(check, result) => {
+        Step::Trace(check, result, text) => {
             let found = entry
                 .steps
                 .iter()
-                .any(|(name, how)| name == check && how == result);
+                .any(|(name, how, said)| name == check && how == result && said.contains(text));
             ensure!(
                 found,
-                "no check {check} with the result {result} among {:?}",
+                "no check {check} with the result {result} and \"{text}\" among {:?}",
                 entry.steps
             );
         }

@@ -18,6 +18,7 @@ export function inWords(value: unknown): string {
   if (value === "" || (Array.isArray(value) && value.length === 0)) return t.none;
   if (Array.isArray(value)) return value.join(", ");
   if (value === "self_signed") return i18n.t.general.self_signed;
+  if (value === "verify" || value === "any") return i18n.t.delivery[value];
   if (typeof value === "object") return Object.values(value).join(", ");
   return String(value);
 }

@@ -76,5 +76,6 @@ export const codesDe: typeof codesEn = {
     max_attachment_size_mb: "Größter Anhang",
     disable_auto_forwarding: "Automatisches Weiterleiten",
     local_delivery: "Postfach",
+    remote_delivery: "Nächster Server",
   },
 };

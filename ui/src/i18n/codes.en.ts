@@ -76,5 +76,6 @@ export const codesEn = {
     max_attachment_size_mb: "Largest attachment",
     disable_auto_forwarding: "Auto-forwarding",
     local_delivery: "Mailbox",
+    remote_delivery: "Next server",
   } as Record<string, string>,
 };

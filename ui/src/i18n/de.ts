@@ -1,7 +1,9 @@
 /** Alle Wörter des Fensters auf Deutsch. */
 import { codesDe } from "./codes.de";
+import { deliveryDe } from "./delivery.de";
 import type { Catalogue } from "./en";
 import { fieldsDe } from "./fields.de";
+import { queueDe } from "./queue.de";
 import { setupDe } from "./setup.de";
 
 const number = new Intl.NumberFormat("de");
@@ -11,12 +13,16 @@ export const de: Catalogue = {
   ...fieldsDe,
   ...codesDe,
   setup: setupDe,
+  delivery: deliveryDe,
+  queue: queueDe,
   language: { label: "Sprache", system: "System", en: "English", de: "Deutsch" },
   panes: {
     overview: "Übersicht",
     general: "Allgemein",
+    delivery: "Zustellung",
     users: "Benutzer",
     groups: "Gruppen",
+    queue: "Warteschlange",
     log: "Mailprotokoll",
   },
   frame: {
@@ -115,6 +121,7 @@ export const de: Catalogue = {
     users: "Benutzer",
     users_help: "können sich anmelden und Mail empfangen",
     no_users_help: "noch kann niemand Mail empfangen",
+    open: "Öffnen",
     server: "Server",
     accepted_help: "Nachrichten zur Zustellung",
     none_refused: "nichts wurde abgelehnt",
@@ -164,7 +171,7 @@ export const de: Catalogue = {
     identity: "Identität",
     limits: "Grenzen",
     ports: "Ports und Zertifikat",
-    network: "Netz und Ablage",
+    network: "Netz und Protokoll",
     mb: "1 MB sind 1.048.576 Bytes. Eine Nachricht über einer Grenze wird abgelehnt, und der Absender erfährt, über welcher.",
     sent_as: "Gesendet als",
     room: (limit, room) => `${limit} MB Grenze = etwa ${room} MB Anhänge.`,

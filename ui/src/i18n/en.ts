@@ -1,6 +1,8 @@
 /** Every word of the window in English. `de.ts` must have the same keys; the compiler sees to it. */
 import { codesEn } from "./codes.en";
+import { deliveryEn } from "./delivery.en";
 import { fieldsEn } from "./fields.en";
+import { queueEn } from "./queue.en";
 import { setupEn } from "./setup.en";
 
 const number = new Intl.NumberFormat("en");
@@ -10,12 +12,16 @@ export const en = {
   ...fieldsEn,
   ...codesEn,
   setup: setupEn,
+  delivery: deliveryEn,
+  queue: queueEn,
   language: { label: "Language", system: "System", en: "English", de: "Deutsch" },
   panes: {
     overview: "Overview",
     general: "General",
+    delivery: "Delivery",
     users: "Users",
     groups: "Groups",
+    queue: "Queue",
     log: "Mail Log",
   },
   frame: {
@@ -112,6 +118,7 @@ export const en = {
     users: "Users",
     users_help: "may sign in and receive mail",
     no_users_help: "nobody can receive mail yet",
+    open: "Open",
     server: "Server",
     accepted_help: "messages taken for delivery",
     none_refused: "nothing was refused",
@@ -160,7 +167,7 @@ export const en = {
     identity: "Identity",
     limits: "Limits",
     ports: "Ports and certificate",
-    network: "Network and storage",
+    network: "Network and log",
     mb: "1 MB is 1,048,576 bytes. A message above a limit is refused, and its sender is told which limit it was.",
     sent_as: "Sent as",
     room: (limit: number, room: number) => `${limit} MB limit = about ${room} MB of attachments.`,

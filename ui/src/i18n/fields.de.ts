@@ -79,13 +79,73 @@ export const fieldsDe: typeof fieldsEn = {
       label: "DNS-Server",
       help: "Werden anstelle der des Systems gefragt. Mit Port, etwa 192.168.1.1:53.",
     },
+    "service.mailbox": {
+      label: "Wo die Postfächer liegen",
+      help: "Hier endet die Mail für Ihre Benutzer.",
+    },
     "service.mailbox.maildir": {
       label: "Mailordner",
       help: "Hier liegen die Postfächer, ein Maildir je Benutzer. Leer heißt: im Datenordner.",
     },
+    "service.mailbox.lmtp": {
+      label: "Mailspeicher (LMTP)",
+      help: "Ein anderes Programm führt die Postfächer: Rechner und Port, etwa 127.0.0.1:24, oder unix: und der Pfad eines Sockets.",
+    },
     "service.journal_days": {
       label: "Mailprotokoll aufbewahren",
       help: "Ältere Einträge werden täglich entfernt.",
+    },
+    "delivery.relay_enabled": {
+      label: "Über ein Relay senden",
+      help: "Mail an andere Domains geht an einen Server, etwa den Ihres Anbieters. Sonst geht sie direkt an die Server jeder Domain.",
+    },
+    "delivery.relay_server": {
+      label: "Relay-Server",
+      help: "Hostname oder IP-Adresse. Er wird genommen, wie er hier steht; sein MX wird nicht gefragt.",
+    },
+    "delivery.relay_port": {
+      label: "Port",
+      help: "587 mit STARTTLS, 465 mit TLS ab dem ersten Byte, oder 25.",
+    },
+    "delivery.relay_tls": {
+      label: "Immer eine sichere Verbindung (TLS)",
+      help: "Mail geht verschlüsselt hinaus oder wartet. Sonst wird verschlüsselt, wo das Relay es anbietet.",
+    },
+    "delivery.relay_tls_mode": {
+      label: "Beginn der Verschlüsselung",
+      help: "Automatisch heißt: auf Port 465 ab dem ersten Byte, auf allen anderen mit STARTTLS.",
+    },
+    "delivery.relay_certificate": {
+      label: "Zertifikat des Relays",
+      help: "Geprüft: für diesen Namen von bekannter Stelle ausgestellt. Angeheftet: genau das gewählte.",
+    },
+    "delivery.relay_auth": {
+      label: "Das Relay verlangt eine Anmeldung",
+      help: "Benutzername und Kennwort werden vor jeder Mail gesendet.",
+    },
+    "delivery.relay_username": {
+      label: "Benutzername",
+      help: "Ihr Benutzername beim Relay. Das Kennwort liegt getrennt und wird nie gezeigt.",
+    },
+    "delivery.relay_auth_in_clear": {
+      label: "Kennwort auch unverschlüsselt senden",
+      help: "Nur wenn das Relay keine Verschlüsselung kennt. Wer unterwegs mithört, kann das Kennwort lesen.",
+    },
+    "delivery.direct_port": {
+      label: "Port anderer Server",
+      help: "Für Mail, die direkt an die Server ihrer Domain geht. Im ganzen Internet ist es 25.",
+    },
+    "delivery.retry_schedule_minutes": {
+      label: "Minuten zwischen den Versuchen",
+      help: "Nach dem ersten Fehlschlag, dem zweiten und so fort. Die letzte Zahl gilt immer weiter.",
+    },
+    "delivery.give_up_after_hours": {
+      label: "Mail zurückgeben nach",
+      help: "Was bis dahin nicht zugestellt werden konnte, geht an den Absender zurück.",
+    },
+    "delivery.warn_after_hours": {
+      label: "Absender über Verzögerung benachrichtigen nach",
+      help: "Einmal, während die Mail weiter wartet. Leer heißt: nie.",
     },
   },
 };

@@ -3,7 +3,10 @@ import type { SettingPath } from "../lib/paths";
 
 type Words = { label: string; help: string };
 
-const fields: Record<SettingPath, Words> = {
+/** The kinds of mailbox have words of their own. */
+type Kind = "service.mailbox.maildir" | "service.mailbox.lmtp";
+
+const fields: Record<SettingPath | Kind, Words> = {
   "general.smtp_auth": {
     label: "Require SMTP authentication",
     help: "Clients sign in before they may send to other domains. Mail for your own users is taken from anyone.",
@@ -80,13 +83,73 @@ const fields: Record<SettingPath, Words> = {
     label: "DNS servers",
     help: "Asked instead of the system’s. With port, such as 192.168.1.1:53.",
   },
+  "service.mailbox": {
+    label: "Where mailboxes are kept",
+    help: "Mail for your own users ends here.",
+  },
   "service.mailbox.maildir": {
     label: "Mail folder",
     help: "Where mailboxes are kept, one Maildir for each user. Empty means in the data folder.",
   },
+  "service.mailbox.lmtp": {
+    label: "Mail store (LMTP)",
+    help: "Another program keeps the mailboxes: host and port, such as 127.0.0.1:24, or unix: and the path of a socket.",
+  },
   "service.journal_days": {
     label: "Keep the mail log for",
     help: "Older entries are removed each day.",
+  },
+  "delivery.relay_enabled": {
+    label: "Send through a relay",
+    help: "Mail for other domains goes to one server, such as your provider’s. Off, it goes straight to each domain’s servers.",
+  },
+  "delivery.relay_server": {
+    label: "Relay server",
+    help: "Host name or IP address. It is used as it stands; its MX is not asked for.",
+  },
+  "delivery.relay_port": {
+    label: "Port",
+    help: "587 with STARTTLS, 465 with TLS from the first byte, or 25.",
+  },
+  "delivery.relay_tls": {
+    label: "Always use a secure connection (TLS)",
+    help: "Mail goes out encrypted or waits. Off, the connection is encrypted where the relay offers it.",
+  },
+  "delivery.relay_tls_mode": {
+    label: "How encryption begins",
+    help: "Automatic means TLS from the first byte on port 465, and STARTTLS on all others.",
+  },
+  "delivery.relay_certificate": {
+    label: "Certificate of the relay",
+    help: "Verified: made for this name by somebody known. Pinned: exactly the one you chose.",
+  },
+  "delivery.relay_auth": {
+    label: "The relay asks for a sign-in",
+    help: "User name and password are sent before any mail.",
+  },
+  "delivery.relay_username": {
+    label: "User name",
+    help: "Your user name at the relay. The password is kept apart and never shown.",
+  },
+  "delivery.relay_auth_in_clear": {
+    label: "Send the password unencrypted too",
+    help: "Only if the relay knows no encryption. Whoever listens on the way can read the password.",
+  },
+  "delivery.direct_port": {
+    label: "Port of other servers",
+    help: "For mail that goes straight to the servers of its domain. It is 25 in the whole internet.",
+  },
+  "delivery.retry_schedule_minutes": {
+    label: "Minutes between attempts",
+    help: "After the first failure, the second, and so on. The last number is used again and again.",
+  },
+  "delivery.give_up_after_hours": {
+    label: "Return mail after",
+    help: "Mail that could not be delivered by then goes back to its sender.",
+  },
+  "delivery.warn_after_hours": {
+    label: "Tell the sender of a delay after",
+    help: "Once, while the mail goes on waiting. Empty means never.",
   },
 };
 

@@ -45,6 +45,18 @@ const problems: Record<Language, Words> = {
     no_address: () => "Es ist keine Adresse eingetragen; tragen Sie eine ein, etwa [::]:25.",
     cannot_write: (a) => `In ${a.folder} kann keine Mail abgelegt werden.`,
     unreadable_file: (a) => `${a.file} kann nicht gelesen werden.`,
+    relay_needed: () => "Tragen Sie Hostnamen oder Adresse des Relays ein, oder schalten Sie das Relay aus.",
+    not_a_host: (a) => `„${a.value}“ ist weder ein Hostname noch die IP-Adresse eines Rechners.`,
+    port_in_host: (a) => `„${a.value}“ enthält einen Port; der hat sein eigenes Feld.`,
+    own_server: (a) => `„${a.value}“ ist dieser Server selbst; Mail ginge im Kreis.`,
+    needs_tls: () =>
+      "TLS ab dem ersten Byte ist immer verschlüsselt; schalten Sie die sichere Verbindung ein oder wählen Sie STARTTLS.",
+    not_a_fingerprint: () =>
+      "Der SHA-256-Fingerabdruck eines Zertifikats hat 64 Hexadezimalziffern, mit oder ohne Doppelpunkte.",
+    username_needed: () =>
+      "Tragen Sie den Benutzernamen beim Relay ein, oder schalten Sie die Anmeldung aus.",
+    control_character: () => "Zeilenumbrüche und andere Steuerzeichen sind nicht erlaubt.",
+    schedule_needed: () => "Mindestens eine Zahl von Minuten wird gebraucht.",
   },
 };
 
@@ -58,6 +70,16 @@ const notices: Record<string, { message: string; action?: string }> = {
   },
   above_message_size: {
     message: "Kein Anhang kann seine Grenze erreichen, weil die für die Nachricht niedriger ist.",
+  },
+  password_in_clear: {
+    message: "Bietet das Relay keine Verschlüsselung, kann das Kennwort unterwegs mitgelesen werden.",
+  },
+  any_certificate: {
+    message:
+      "Ohne Prüfung des Zertifikats kann sich jemand unterwegs als das Relay ausgeben und Mail und Kennwort lesen.",
+  },
+  warned_too_late: {
+    message: "Der Absender erfährt nichts von der Verzögerung, weil die Mail vorher zurückgeht.",
   },
   nobody_signs_in: { message: "Ohne Anmeldung können Benutzer außerhalb Ihres Netzes nicht senden." },
   stopped: {

@@ -1,5 +1,5 @@
 /** The only place that calls into the program. Names and arguments are those of `src-tauri/src/commands`. */
-import { invoke } from "@tauri-apps/api/core";
+import { Channel, invoke } from "@tauri-apps/api/core";
 import type {
   Applied,
   DnsCheck,
@@ -14,6 +14,14 @@ import type {
   Overview,
   PortCheck,
   Problem,
+  QueueAct,
+  QueueEntry,
+  QueueFilter,
+  QueuePage,
+  QueueWhich,
+  RelayPassword,
+  RelayStep,
+  RelayTest,
   SettingsView,
   Status,
   TestResult,
@@ -74,6 +82,18 @@ export const commands = {
   journal_list: (filter: JournalFilter) => call<JournalPage>("journal_list", { filter }),
   journal_open: (text: string) => call<Entry[]>("journal_open", { text }),
   journal_text: (token: string) => call<string>("journal_text", { token }),
+
+  queue_list: (filter: QueueFilter, after: number | null, limit: number) =>
+    call<QueuePage>("queue_list", { filter, after, limit }),
+  queue_show: (id: number) => call<QueueEntry>("queue_show", { id }),
+  queue_act: (act: QueueAct, which: QueueWhich) => call<number>("queue_act", { act, which }),
+
+  relay_password_status: () => call<RelayPassword>("relay_password_status"),
+  relay_password_set: (password: string) => call<void>("relay_password_set", { password }),
+  relay_password_clear: () => call<void>("relay_password_clear"),
+  /** Tells each step as it begins and again as it ends; done when the last one is. */
+  relay_test: (test: RelayTest, onstep: (step: RelayStep) => void) =>
+    call<void>("relay_test", { test, steps: new Channel<RelayStep>(onstep) }),
 
   overview: () => call<Overview>("overview"),
   lift_block: (ip: string) => call<void>("lift_block", { ip }),

@@ -4,7 +4,26 @@ import { i18n } from "../i18n/i18n.svelte";
 const megabyte = 1_048_576;
 
 export function formatNumber(value: number): string {
-  return new Intl.NumberFormat(i18n.locale).format(value);
+  return numbers().format(value);
+}
+
+/** Making a formatter takes far longer than using it, and a long table uses it thousands of times. */
+const made = new Map<string, unknown>();
+
+function once<T>(kind: string, make: (locale: string) => T): T {
+  const key = `${kind} ${i18n.locale}`;
+  let known = made.get(key) as T | undefined;
+  if (known === undefined) made.set(key, (known = make(i18n.locale)));
+  return known;
+}
+
+function numbers(digits = 0): Intl.NumberFormat {
+  const options = digits === 0 ? {} : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return once(`number ${digits}`, (locale) => new Intl.NumberFormat(locale, options));
+}
+
+function times(kind: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  return once(`time ${kind}`, (locale) => new Intl.DateTimeFormat(locale, options));
 }
 
 /** Bytes as KB or MB; 1 MB is 1,048,576 bytes, as in the limits. */
@@ -13,11 +32,7 @@ export function formatSize(bytes: number): string {
     bytes >= megabyte / 10
       ? [bytes / megabyte, "MB", 1]
       : [Math.max(bytes > 0 ? 1 : 0, bytes / 1024), "KB", 0];
-  const format = new Intl.NumberFormat(i18n.locale, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return `${format.format(value)}\u202f${unit}`;
+  return `${numbers(digits).format(digits === 0 ? Math.round(value) : value)}\u202f${unit}`;
 }
 
 /** The exact figure for hovering. */
@@ -27,12 +42,12 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatHour(ms: number): string {
-  return new Intl.DateTimeFormat(i18n.locale, { timeStyle: "short" }).format(ms);
+  return times("short", { timeStyle: "short" }).format(ms);
 }
 
 /** The time of day for today, with the date before it for any other day. */
 export function formatTime(ms: number, now: number = Date.now()): string {
-  const time = new Intl.DateTimeFormat(i18n.locale, { timeStyle: "medium" }).format(ms);
+  const time = times("medium", { timeStyle: "medium" }).format(ms);
   return sameDay(ms, now) ? time : formatDay(ms);
 }
 
@@ -42,7 +57,7 @@ export function formatSince(ms: number, now: number = Date.now()): string {
 }
 
 function formatDay(ms: number): string {
-  const date = new Intl.DateTimeFormat(i18n.locale, { day: "numeric", month: "short" }).format(ms);
+  const date = times("day", { day: "numeric", month: "short" }).format(ms);
   return `${date}, ${formatHour(ms)}`;
 }
 
@@ -52,5 +67,15 @@ function sameDay(a: number, b: number): boolean {
 
 /** Date, time and zone in full, for hovering. */
 export function formatMoment(ms: number): string {
-  return new Intl.DateTimeFormat(i18n.locale, { dateStyle: "full", timeStyle: "long" }).format(ms);
+  return times("full", { dateStyle: "full", timeStyle: "long" }).format(ms);
+}
+
+/** "in 12 minutes": whole units, the largest that fits; `null` when there is less than a minute left. */
+export function formatIn(ms: number, now: number = Date.now()): string | null {
+  const minutes = Math.round((ms - now) / 60_000);
+  if (ms - now < 60_000) return null;
+  const relative = once("relative", (locale) => new Intl.RelativeTimeFormat(locale, { numeric: "always" }));
+  if (minutes < 120) return relative.format(minutes, "minute");
+  if (minutes < 2880) return relative.format(Math.round(minutes / 60), "hour");
+  return relative.format(Math.round(minutes / 1440), "day");
 }

@@ -54,7 +54,7 @@ describe("a setting path", () => {
     expect(
       documentOf([
         ["general.max_hops", 9],
-        ["service.mailbox.maildir", null],
+        ["service.mailbox", { maildir: null }],
       ]),
     ).toEqual({ general: { max_hops: 9 }, service: { mailbox: { maildir: null } } });
   });
@@ -66,7 +66,10 @@ describe("a setting path", () => {
   it("leads to the pane that edits it", () => {
     expect(paneOf("service.smtp")).toBe("general");
     expect(paneOf("users.alice.name")).toBe("users");
-    expect(paneOf("queue")).toBeNull();
+    expect(paneOf("service.mailbox.lmtp")).toBe("delivery");
+    expect(paneOf("delivery.relay_server")).toBe("delivery");
+    expect(paneOf("queue")).toBe("queue");
+    expect(paneOf("history")).toBeNull();
   });
 });
 

@@ -21,8 +21,21 @@ export const settingPaths = [
   "service.certificate",
   "service.local_networks",
   "service.dns_servers",
-  "service.mailbox.maildir",
+  "service.mailbox",
   "service.journal_days",
+  "delivery.relay_enabled",
+  "delivery.relay_server",
+  "delivery.relay_port",
+  "delivery.relay_tls",
+  "delivery.relay_tls_mode",
+  "delivery.relay_certificate",
+  "delivery.relay_auth",
+  "delivery.relay_username",
+  "delivery.relay_auth_in_clear",
+  "delivery.direct_port",
+  "delivery.retry_schedule_minutes",
+  "delivery.give_up_after_hours",
+  "delivery.warn_after_hours",
 ] as const;
 
 export type SettingPath = (typeof settingPaths)[number];
@@ -74,20 +87,23 @@ export function sameValue(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-export type PaneId = "overview" | "general" | "users" | "groups" | "log";
+export type PaneId = "overview" | "general" | "delivery" | "users" | "groups" | "queue" | "log";
+
+/** Settings of the server itself that are about where mail goes. */
+const deliveryOfService: readonly string[] = ["service.mailbox", "service.dns_servers"];
 
 /** The pane on which a setting is edited; `null` for what no pane of this window shows. */
 export function paneOf(path: string): PaneId | null {
   const section = path.split(/[.[]/)[0];
   switch (section) {
-    case "general":
     case "service":
-      return "general";
-    case "users":
-      return "users";
-    case "groups":
-      return "groups";
+      return deliveryOfService.some((setting) => concerns(path, setting)) ? "delivery" : "general";
     case "overview":
+    case "general":
+    case "delivery":
+    case "users":
+    case "groups":
+    case "queue":
     case "log":
       return section;
     default:

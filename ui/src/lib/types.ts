@@ -5,6 +5,29 @@
 import type { DnsCheck, Listener, PortCheck, Status, Step, Summary } from "./generated/types";
 
 export type * from "./generated/types";
+export type {
+  Attempt,
+  Delivery,
+  Entry,
+  Mailbox,
+  Overview,
+  OverviewQueue,
+  PausedDestination,
+  QueueAct,
+  QueueAttempt,
+  QueueEntry,
+  QueueFilter,
+  QueuePage,
+  QueueRow,
+  QueueWhich,
+  RelayCertificate,
+  RelayPassword,
+  RelayStep,
+  RelayTest,
+  RelayTlsMode,
+  Service,
+  Settings,
+} from "./pending";
 
 export type ServerState = Status["state"];
 export type ServiceName = Listener["service"];

@@ -16,6 +16,7 @@ import {
   type ValueAt,
 } from "../lib/paths";
 import type { Document, FieldInfo, Problem, Settings } from "../lib/types";
+import { relayPassword } from "./relayPassword.svelte";
 
 const checkAfterMs = 300;
 
@@ -25,6 +26,14 @@ const reopening: ReadonlySet<SettingPath> = new Set([
   "service.submission",
   "service.submissions",
 ]);
+
+/** Something that is applied together with the settings without being one. */
+export type Companion = {
+  readonly pane: PaneId;
+  readonly changed: boolean;
+  save(): Promise<void>;
+  discard(): void;
+};
 
 export type ApplyResult = "applied" | "refused" | "conflict" | "failed";
 
@@ -40,6 +49,7 @@ export class Draft {
   conflict = $state(false);
   applying = $state(false);
 
+  readonly #companions: readonly Companion[];
   readonly #edits = new SvelteMap<SettingPath, unknown>();
   /** Typed texts that are no value yet, such as letters in a number field. */
   readonly #malformed = new SvelteMap<SettingPath, string>();
@@ -47,15 +57,21 @@ export class Draft {
   #checkNumber = 0;
 
   readonly changed = $derived<SettingPath[]>(settingPaths.filter((path) => this.isChanged(path)));
-  readonly dirty = $derived<boolean>(this.changed.length > 0);
+  readonly dirty = $derived.by<boolean>(
+    () => this.changed.length > 0 || this.#companions.some((companion) => companion.changed),
+  );
   readonly restarts = $derived<boolean>(this.changed.some((path) => reopening.has(path)));
+
+  constructor(companions: readonly Companion[] = []) {
+    this.#companions = companions;
+  }
 
   /** Reads the settings; changes in progress stay, and stay on the revision they were begun on. */
   async load(): Promise<void> {
     try {
       const answer = await commands.settings_get();
       this.fields = new Map(answer.fields.map((field) => [field.path, field]));
-      if (this.dirty && this.saved !== null && !sameSections(this.saved, answer.settings)) {
+      if (this.changed.length > 0 && this.saved !== null && !sameSections(this.saved, answer.settings)) {
         this.saved = { ...this.saved, users: answer.settings.users, groups: answer.settings.groups };
       } else {
         this.saved = answer.settings;
@@ -110,6 +126,9 @@ export class Draft {
       const pane = paneOf(path);
       if (pane !== null) counts.set(pane, (counts.get(pane) ?? 0) + 1);
     }
+    for (const { pane, changed } of this.#companions) {
+      if (changed) counts.set(pane, (counts.get(pane) ?? 0) + 1);
+    }
     return [...counts];
   }
 
@@ -125,6 +144,7 @@ export class Draft {
   discard(): void {
     this.#edits.clear();
     this.#malformed.clear();
+    for (const companion of this.#companions) companion.discard();
     this.#forgetVerdict();
     void this.load();
   }
@@ -147,10 +167,10 @@ export class Draft {
     this.#forgetVerdict();
     this.applying = true;
     try {
-      const applied = await commands.settings_apply(this.document(), this.revision, reason);
-      this.#edits.clear();
-      await this.load();
-      return { result: "applied", notes: applied.notes };
+      const notes = this.#edits.size > 0 ? await this.#applySettings(reason) : [];
+      // Only after the settings: where those are refused, nothing at all has changed.
+      for (const companion of this.#companions) if (companion.changed) await companion.save();
+      return { result: "applied", notes };
     } catch (thrown) {
       return { result: this.#explain(asFailure(thrown)), notes: [] };
     } finally {
@@ -168,6 +188,13 @@ export class Draft {
       if (sameValue(value, this.savedValue(path))) this.#edits.delete(path);
     }
     await this.check();
+  }
+
+  async #applySettings(reason: string): Promise<string[]> {
+    const applied = await commands.settings_apply(this.document(), this.revision, reason);
+    this.#edits.clear();
+    await this.load();
+    return applied.notes;
   }
 
   #explain(failure: CommandFailure): ApplyResult {
@@ -197,7 +224,8 @@ export class Draft {
 }
 
 function sameSections(a: Settings, b: Settings): boolean {
-  return sameValue(a.general, b.general) && sameValue(a.service, b.service);
+  const sections = ["general", "service", "delivery"] as const;
+  return sections.every((section) => sameValue(a[section], b[section]));
 }
 
-export const draft = new Draft();
+export const draft = new Draft([relayPassword]);

@@ -1,6 +1,6 @@
 /** Which pane is in view, and which field of it is to be brought into view. */
 import { tick } from "svelte";
-import { isSettingPath, paneOf, type PaneId } from "../lib/paths";
+import { paneOf, type PaneId } from "../lib/paths";
 
 class Navigation {
   pane = $state<PaneId>("overview");
@@ -17,7 +17,7 @@ class Navigation {
     if (pane === null) return;
     this.pane = pane;
     await tick();
-    if (isSettingPath(path)) focusField(path);
+    if (path.includes(".")) focusField(path);
   }
 
   openLog(search: string): void {
@@ -26,12 +26,14 @@ class Navigation {
   }
 }
 
-/** Focuses a field by its path, or the first control inside an element of that id. */
+/** Focuses a field by its path, or inside an element of that id what is refused or else the first control. */
 export function focusField(path: string): boolean {
   const found = document.getElementById(path);
   if (found === null) return false;
   const focusable = "input, select, textarea, button";
-  const control = found.matches(focusable) ? found : found.querySelector<HTMLElement>(focusable);
+  const inside = (selector: string) => found.querySelector<HTMLElement>(selector);
+  const control = found.matches(focusable) ? found : (inside('[aria-invalid="true"]') ?? inside(focusable));
+  found.closest("details")?.setAttribute("open", "");
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   found.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
   (control ?? found).focus({ preventScroll: true });

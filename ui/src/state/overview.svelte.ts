@@ -19,11 +19,12 @@ class OverviewPage {
     }
   }
 
-  watch(): () => void {
+  /** Keeps asking; returns how to end it. Several may ask, each at its pace. */
+  watch(every: number = everyMs): () => void {
     void this.refresh();
     const timer = setInterval(() => {
       if (document.visibilityState === "visible") void this.refresh();
-    }, everyMs);
+    }, every);
     return () => clearInterval(timer);
   }
 

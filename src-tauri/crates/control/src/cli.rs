@@ -5,18 +5,21 @@
 mod accounts;
 mod journal;
 mod output;
+mod queue;
+mod relay;
 mod serve;
 mod settings;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use serde_json::json;
 use store::DataDir;
 
-use crate::{Control, Failure, FailureKind};
+use crate::{Control, Failure, FailureKind, Keychain};
 use output::Output;
 
 /// Runs the mail delivery of a small office.
@@ -62,16 +65,26 @@ enum Verb {
     /// Addresses that may not sign in after too many failures: list, lift.
     #[command(subcommand)]
     Blocked(journal::BlockedVerb),
+    /// What waits to be delivered: list, show, retry, hold, release, return, remove.
+    #[command(subcommand)]
+    Queue(queue::Verb),
+    /// The relay that mail for others goes through: test, password.
+    #[command(subcommand)]
+    Relay(relay::Verb),
 }
 
-/// The program. Never returns an error of ours as a panic or a stack trace.
-pub fn main() -> ExitCode {
+/// The program. Never returns an error of ours as a panic or a stack trace. The relay's password is kept in `keychain`, if
+/// the program around this has one.
+pub fn main(keychain: Option<Arc<dyn Keychain>>) -> ExitCode {
     server::memory::stay_small();
-    run(std::env::args_os())
+    run(std::env::args_os(), keychain)
 }
 
 /// Runs one command line.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    keychain: Option<Arc<dyn Keychain>>,
+) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -84,7 +97,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let output = Output {
         json: arguments.json,
     };
-    match carry_out(arguments, &output) {
+    match carry_out(arguments, keychain, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);
@@ -108,34 +121,19 @@ pub fn data_dir(told: Option<PathBuf>) -> Result<DataDir, Failure> {
         })
 }
 
-fn carry_out(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+fn carry_out(
+    arguments: Arguments,
+    keychain: Option<Arc<dyn Keychain>>,
+    output: &Output,
+) -> Result<(), Failure> {
     let folder = data_dir(arguments.data_dir)?;
     if let Verb::Serve = arguments.verb {
-        return serve::serve(&folder);
+        return serve::serve(&folder, keychain);
     }
-    let control = Control::open(&folder)?;
+    let control = Control::open(&folder)?.with_keychain(keychain);
     match arguments.verb {
         Verb::Serve => Ok(()),
-        Verb::Status => {
-            let status = control.status()?;
-            output.value(&status, |status| {
-                let mut lines = vec![status.state.clone()];
-                lines.extend(
-                    status
-                        .listeners
-                        .iter()
-                        .map(|listener| match &listener.problem {
-                            None => format!("{} {}", listener.service, listener.address),
-                            Some(problem) => {
-                                format!("{} {}: {problem}", listener.service, listener.address)
-                            }
-                        }),
-                );
-                lines.extend(status.problem.iter().map(|problem| problem.message.clone()));
-                lines.join("\n")
-            });
-            Ok(())
-        }
+        Verb::Status => status(&control, output),
         Verb::Start => {
             control.server_start()?;
             output.done(&json!({}));
@@ -152,5 +150,84 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Verb::Log(arguments) => journal::log(&control, &arguments, output),
         Verb::Explain { token } => journal::explain(&control, &token, output),
         Verb::Blocked(verb) => journal::blocked(&control, verb, output),
+        Verb::Queue(verb) => queue::run(&control, verb, output),
+        Verb::Relay(verb) => relay::run(&control, verb, output),
+    }
+}
+
+fn status(control: &Control, output: &Output) -> Result<(), Failure> {
+    let status = control.status()?;
+    output.value(&status, |status| {
+        let mut lines = vec![status.state.clone()];
+        lines.extend(
+            status
+                .listeners
+                .iter()
+                .map(|listener| match &listener.problem {
+                    None => format!("{} {}", listener.service, listener.address),
+                    Some(problem) => {
+                        format!("{} {}: {problem}", listener.service, listener.address)
+                    }
+                }),
+        );
+        lines.extend(status.problem.iter().map(|problem| problem.message.clone()));
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_understood(line: &str) -> bool {
+        Arguments::try_parse_from(line.split_whitespace()).is_ok()
+    }
+
+    #[test]
+    fn an_act_on_the_queue_says_on_what_and_everything_only_by_its_name() {
+        for verb in ["retry", "hold", "release", "return", "remove", "delete"] {
+            for chosen in [
+                "7",
+                "7 8 9",
+                "--all",
+                "--text bob --state held --destination relay",
+                "--destination domain:far.example",
+            ] {
+                assert!(
+                    is_understood(&format!("postroom queue {verb} {chosen}")),
+                    "{verb} {chosen}"
+                );
+            }
+            for chosen in [
+                "",
+                "x",
+                "7 --all",
+                "7 --text bob",
+                "--all --text bob",
+                "--text=",
+                "--state all",
+            ] {
+                assert!(
+                    !is_understood(&format!("postroom queue {verb} {chosen}")),
+                    "{verb} {chosen}"
+                );
+            }
+        }
+        assert!(is_understood("postroom queue list"));
+        assert!(!is_understood("postroom queue list --limit 0"));
+    }
+
+    #[test]
+    fn a_relay_is_tried_as_stored_or_as_said() {
+        assert!(is_understood("postroom relay test"));
+        assert!(is_understood(
+            "postroom relay test --server mx.example --port 465 --tls true --tls-mode implicit --certificate any"
+        ));
+        assert!(!is_understood(
+            "postroom relay test --from ann@office.example"
+        ));
+        assert!(!is_understood("postroom relay test --certificate abc"));
+        assert!(!is_understood("postroom relay password --stdin --clear"));
     }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use server::clock;
 
-use crate::Entry;
+use crate::{Entry, QueueAttempt, QueueRow};
 
-/// Everything an entry says, as lines of text.
-pub(crate) fn text(entry: &Entry) -> String {
+/// Everything an entry says, as lines of text, with those recipients that still wait.
+pub(crate) fn text(entry: &Entry, waiting: &[QueueRow]) -> String {
     let row = &entry.summary;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -54,6 +54,50 @@ pub(crate) fn text(entry: &Entry) -> String {
             "  {:<7} {:<9} {:<28} {input}{}{setting}",
             step.result, step.stage, step.check, step.text
         );
+    }
+    text.push_str(&delivery(entry, waiting));
+    text
+}
+
+fn delivery(entry: &Entry, waiting: &[QueueRow]) -> String {
+    let mut text = String::new();
+    if !entry.attempts.is_empty() || !waiting.is_empty() {
+        text.push_str("\nDelivery:\n");
+    }
+    let many = entry.summary.recipients.len() > 1;
+    for attempt in &entry.attempts {
+        let _ = writeln!(
+            text,
+            "  {}  {}",
+            clock::mail_date(attempt.at_ms),
+            attempt_text(attempt, many)
+        );
+    }
+    for row in waiting {
+        let next = match row.state.as_str() {
+            "waiting" => format!("next attempt {}", clock::mail_date(row.next_at_ms)),
+            other => other.to_owned(),
+        };
+        let _ = writeln!(text, "  {} is in the queue: {next}", row.recipient);
+    }
+    text
+}
+
+/// One line of a message's history, with the recipient where there are several.
+pub(crate) fn attempt_text(attempt: &QueueAttempt, with_recipient: bool) -> String {
+    let mut text = String::new();
+    if with_recipient {
+        let _ = write!(text, "{}: ", attempt.recipient);
+    }
+    match attempt.outcome.as_str() {
+        "delivered" => text.push_str("delivered to "),
+        "deferred" => text.push_str("deferred by "),
+        "failed" => text.push_str("failed at "),
+        other => text.push_str(other),
+    }
+    text.push_str(&attempt.hop);
+    if !attempt.reply.is_empty() {
+        let _ = write!(text, ": {}", attempt.reply);
     }
     text
 }

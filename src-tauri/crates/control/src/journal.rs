@@ -4,10 +4,11 @@ use policy::Step;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::journal::{self, Filter, Kind, Outcome};
-use store::token;
+use store::{StoreError, queue, token};
 use ts_rs::TS;
 
-use crate::{Control, Failure, FailureKind, explain};
+use crate::queue::MAX_ATTEMPTS;
+use crate::{Control, Failure, FailureKind, QueueAttempt, QueueRow, explain};
 
 /// Rows of one page.
 const MAX_PAGE: u32 = 200;
@@ -111,6 +112,8 @@ pub struct Entry {
     /// The checks, in order.
     #[ts(type = "Array<Step>")]
     pub steps: Vec<Step>,
+    /// What became of the message since it was taken, oldest first; the newest 200.
+    pub attempts: Vec<QueueAttempt>,
 }
 
 impl Control {
@@ -153,13 +156,18 @@ impl Control {
         }
         tokens.truncate(MAX_OPENED);
         let found = self.store.read(|conn| {
-            let entries: Result<Vec<_>, _> = tokens
-                .iter()
-                .map(|token| journal::find(conn, token))
-                .collect();
-            entries
+            let mut entries = Vec::new();
+            for token in &tokens {
+                if let Some(found) = journal::find(conn, token)? {
+                    let attempts = queue::attempts_of(conn, token, found.1.at_ms, MAX_ATTEMPTS)?;
+                    let mut entry = Entry::from(found);
+                    entry.attempts = attempts.into_iter().map(Into::into).collect();
+                    entries.push(entry);
+                }
+            }
+            Ok::<_, StoreError>(entries)
         })?;
-        Ok(found.into_iter().flatten().map(Into::into).collect())
+        Ok(found)
     }
 
     /// The entry of a token in words, to be read or mailed.
@@ -177,11 +185,26 @@ impl Control {
                 ),
             ));
         }
-        Ok(entries
+        let texts: Result<Vec<String>, Failure> = entries
             .iter()
-            .map(explain::text)
-            .collect::<Vec<_>>()
-            .join("\n"))
+            .map(|entry| Ok(explain::text(entry, &self.still_waiting(entry)?)))
+            .collect();
+        Ok(texts?.join("\n"))
+    }
+
+    fn still_waiting(&self, entry: &Entry) -> Result<Vec<QueueRow>, Failure> {
+        let filter = queue::Filter {
+            text: entry.summary.token.clone(),
+            ..queue::Filter::default()
+        };
+        let page = self
+            .store
+            .read(|conn| queue::list(conn, &filter, None, MAX_ATTEMPTS))?;
+        let rows = page.rows.into_iter();
+        Ok(rows
+            .filter(|row| row.token == entry.summary.token)
+            .map(Into::into)
+            .collect())
     }
 }
 
@@ -246,8 +269,9 @@ impl From<(i64, journal::Entry)> for Entry {
             login: some(entry.login),
             message_id: some(entry.message_id),
             revision: entry.revision.0,
-            facts: entry.facts,
-            steps: serde_json::from_value(entry.trace).unwrap_or_default(),
+            facts: entry.facts.value(),
+            steps: serde_json::from_str(entry.trace.text()).unwrap_or_default(),
+            attempts: Vec::new(),
         }
     }
 }

@@ -12,6 +12,9 @@ mod first_run;
 mod journal;
 mod mailbox;
 mod overview;
+mod queue;
+mod relay;
+mod relay_test;
 mod service;
 mod settings_verbs;
 mod test_message;
@@ -20,7 +23,11 @@ pub use accounts::Removed;
 pub use failure::{Failure, FailureKind};
 pub use first_run::{DnsCheck, Identity, PortCheck};
 pub use journal::{Entry, JournalFilter, JournalPage, Summary};
-pub use overview::{Notice, Overview, TopRefusal};
+pub use overview::{Notice, Overview, PausedDestination, QueueGlance, TopRefusal};
+pub use queue::{QueueAct, QueueAttempt, QueueEntry, QueueFilter, QueuePage, QueueRow, QueueWhich};
+pub use relay::RelayPasswordStatus;
+pub use relay_test::{RelayStep, RelayTest, SeenCertificate, StepName, StepResult};
+pub use server::relay_password::{Keychain, KeychainError};
 pub use service::{Owner, Status};
 pub use settings::{Group, Problem, User};
 pub use settings_verbs::{Applied, SettingsView};
@@ -28,7 +35,7 @@ pub use store::DataDir;
 pub use test_message::TestResult;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use server::{Supervisor, Wish};
 use store::{Lock, LockError, Store};
@@ -39,6 +46,8 @@ pub struct Control {
     store: Store,
     /// Whether this process serves the folder whenever no other does.
     serves: bool,
+    /// The desktop's, where the program around this one has a desktop.
+    keychain: Option<Arc<dyn Keychain>>,
     supervisor: Mutex<Option<Supervisor>>,
     removed: Mutex<HashMap<String, Removed>>,
 }
@@ -52,19 +61,27 @@ impl Control {
         Ok(Self {
             store: Store::open(folder)?,
             serves: false,
+            keychain: None,
             supervisor: Mutex::default(),
             removed: Mutex::default(),
         })
     }
 
-    /// Opens the data folder and serves its mail from this process, unless another process does already.
+    /// Keeps the relay's password in this keychain, and asks it for the password when mail is sent.
+    #[must_use]
+    pub fn with_keychain(mut self, keychain: Option<Arc<dyn Keychain>>) -> Self {
+        self.keychain = keychain;
+        self
+    }
+
+    /// Serves the folder's mail from this process, unless another process does already.
     ///
     /// # Errors
-    /// As [`Self::open`], or when the system gives no thread.
-    pub fn open_and_serve(folder: &DataDir) -> Result<Self, Failure> {
+    /// When the lock cannot be made, or the system gives no thread.
+    pub fn serving(self) -> Result<Self, Failure> {
         let control = Self {
             serves: true,
-            ..Self::open(folder)?
+            ..self
         };
         control.serve_if_free()?;
         Ok(control)
@@ -83,12 +100,14 @@ impl Control {
             Err(LockError::Store(error)) => return Err(error.into()),
         };
         let supervisor =
-            Supervisor::start(self.store.clone(), lock, Wish::Run).map_err(|error| {
-                Failure::new(
-                    FailureKind::Io,
-                    format!("the system gives no thread: {error}"),
-                )
-            })?;
+            Supervisor::start(self.store.clone(), lock, Wish::Run, self.keychain.clone()).map_err(
+                |error| {
+                    Failure::new(
+                        FailureKind::Io,
+                        format!("the system gives no thread: {error}"),
+                    )
+                },
+            )?;
         *own = Some(supervisor);
         Ok(())
     }

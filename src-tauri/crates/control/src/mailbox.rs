@@ -77,7 +77,8 @@ impl Folder {
 pub(crate) fn root(settings: &Settings, data: &DataDir) -> PathBuf {
     match &settings.service.mailbox {
         Mailbox::Maildir(Some(folder)) => folder.into(),
-        Mailbox::Maildir(None) => data.mail(),
+        // Behind LMTP the other program keeps the mail; what lies here is from before.
+        Mailbox::Maildir(None) | Mailbox::Lmtp(_) => data.mail(),
     }
 }
 

@@ -7,6 +7,7 @@ use server::{clock, disk};
 use settings::{MEGABYTE, Mailbox, Settings};
 use store::journal;
 use store::login_failure::{self, Blocked};
+use store::queue;
 use ts_rs::TS;
 
 use crate::{Control, Failure, Status};
@@ -14,6 +15,8 @@ use crate::{Control, Failure, Status};
 const HOUR_MS: i64 = 3_600_000;
 const HOURS: i64 = 24;
 const TOP: usize = 5;
+/// Destinations named that cannot be reached.
+const PAUSED: usize = 20;
 /// Below this much room on a disk mail may have to be put off at any moment.
 const FULL: u64 = 50 * MEGABYTE;
 const NEARLY_FULL: u64 = 1024 * MEGABYTE;
@@ -68,6 +71,32 @@ pub struct BlockedAddress {
     pub last_login: String,
 }
 
+/// A destination that cannot be reached at present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PausedDestination {
+    /// mailbox, relay or domain:NAME.
+    pub destination: String,
+    /// Recipients that wait for it.
+    pub waiting: u64,
+    /// Tried again then, milliseconds since 1970; in the past while it is being tried.
+    pub until_ms: i64,
+    /// What was said at the last attempt.
+    pub reason: String,
+}
+
+/// The queue in a few numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct QueueGlance {
+    /// Recipients on their way.
+    pub waiting: u64,
+    /// Recipients that somebody holds.
+    pub held: u64,
+    /// When the oldest message in it was accepted, milliseconds since 1970.
+    pub oldest_at_ms: Option<i64>,
+    /// Destinations that cannot be reached, at most 20.
+    pub paused: Vec<PausedDestination>,
+}
+
 /// The first page.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Overview {
@@ -85,6 +114,8 @@ pub struct Overview {
     pub blocked: Vec<BlockedAddress>,
     /// Number of users.
     pub users: usize,
+    /// The queue.
+    pub queue: QueueGlance,
 }
 
 impl Control {
@@ -96,12 +127,13 @@ impl Control {
         let today = clock::start_of_today();
         let now = clock::now_ms();
         let first_hour = (now / HOUR_MS - (HOURS - 1)) * HOUR_MS;
-        let (counts, top, hours, blocked) = self.store.read(|conn| {
+        let (counts, top, hours, blocked, queue) = self.store.read(|conn| {
             Ok((
                 journal::counts_since(conn, today)?,
                 journal::refusals_since(conn, today, TOP)?,
                 journal::per_hour(conn, first_hour)?,
                 login_failure::blocked(conn, now)?,
+                queue::glance(conn, PAUSED)?,
             ))
         })?;
         let settings = self.snapshot()?.settings;
@@ -124,6 +156,7 @@ impl Control {
             notices: self.notices(&self.status()?, &settings)?,
             blocked: blocked.into_iter().map(Into::into).collect(),
             users: settings.users.len(),
+            queue: queue.into(),
         })
     }
 
@@ -260,6 +293,26 @@ fn notice(
         message: message.into(),
         action: action.map(Into::into),
         pane: pane.map(Into::into),
+    }
+}
+
+impl From<queue::Glance> for QueueGlance {
+    fn from(glance: queue::Glance) -> Self {
+        let paused = glance
+            .paused
+            .into_iter()
+            .map(|(pause, waiting)| PausedDestination {
+                destination: pause.destination,
+                waiting,
+                until_ms: pause.until_ms,
+                reason: pause.reason,
+            });
+        Self {
+            waiting: glance.waiting,
+            held: glance.held,
+            oldest_at_ms: glance.oldest_at_ms,
+            paused: paused.collect(),
+        }
     }
 }
 

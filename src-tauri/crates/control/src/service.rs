@@ -115,7 +115,7 @@ impl Control {
         })
     }
 
-    fn owner(&self) -> Result<Owner, Failure> {
+    pub(crate) fn owner(&self) -> Result<Owner, Failure> {
         if self
             .supervisor()
             .as_ref()
@@ -227,7 +227,7 @@ mod tests {
         let data = DataDir::new(folder.path());
         data.create().unwrap();
         let foreign = Lock::acquire(&data).unwrap();
-        let control = Control::open_and_serve(&data).unwrap();
+        let control = Control::open(&data).unwrap().serving().unwrap();
         assert_eq!(control.status().unwrap().owner, Owner::OtherProcess);
         drop(foreign);
         assert_eq!(control.status().unwrap().owner, Owner::None);

@@ -2,11 +2,14 @@
 //!
 //! The server asks at each [`Stage`] of a session. [`needs`] says which facts the active rules read, the server fetches
 //! those, and [`decide`] walks the rules of [`stage`] in their order. A decision is a value with its whole trace, so
-//! it can be shown, tried and repeated. After acceptance [`plan`] says what is to be done.
+//! it can be shown, tried and repeated. After acceptance [`plan`] says what is to be done, and [`attempt`] what follows
+//! when it could not be done yet.
 //! Refusal codes and texts stand in [`reason`] alone.
 //! What never lives here: sockets, the store, the clock, `async`. It knows `smtp` and `settings`; `server` and `control` call it.
 
+pub mod attempt;
 mod decision;
+mod destination;
 pub mod facts;
 mod plan;
 pub mod reason;
@@ -15,6 +18,7 @@ mod stage;
 mod trust;
 
 pub use decision::{Decision, Finding, Outcome, Step};
+pub use destination::{Destination, destination};
 pub use facts::Facts;
 pub use plan::{Delivery, Plan, plan};
 pub use reason::Reason;

@@ -60,9 +60,6 @@ pub enum Reason {
     NoSuchUser {
         recipient: String,
     },
-    OtherDomainsNotServed {
-        recipient: String,
-    },
     NothingSentTooManyRecipients {
         count: u32,
         limit: u32,
@@ -192,13 +189,6 @@ impl Reason {
                 format!("{sender}: without login the sender must be an address of this server"),
             ),
             R::NoSuchUser { recipient } => (550, (1, 1), format!("{recipient}: no such user here")),
-            R::OtherDomainsNotServed { recipient } => (
-                451,
-                (3, 5),
-                format!(
-                    "{recipient}: this server does not send to other domains yet, try again later"
-                ),
-            ),
             R::NothingSentTooManyRecipients { count, limit } => (
                 550,
                 (5, 3),
@@ -284,7 +274,6 @@ impl Reason {
             | R::TooManyConnections { .. }
             | R::TooManyFailedLogins { .. }
             | R::PasswordCheckUnavailable
-            | R::OtherDomainsNotServed { .. }
             | R::HeaderTooLarge
             | R::StorageFull
             | R::StorageFailed => return None,

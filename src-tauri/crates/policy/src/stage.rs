@@ -158,7 +158,12 @@ const RULES: &[Rule] = &[
         "users",
         recipient::exists,
     ),
-    rule(Stage::Recipient, "route", "", recipient::route),
+    rule(
+        Stage::Recipient,
+        "route",
+        "delivery.relay_enabled",
+        recipient::route,
+    ),
     rule(
         Stage::Data,
         "max_recipients",

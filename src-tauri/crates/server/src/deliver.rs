@@ -1,3 +1,6 @@
 //! The ways in which a message leaves this server's hands.
 
+pub mod link;
 pub mod maildir;
+pub mod route;
+pub mod trust;

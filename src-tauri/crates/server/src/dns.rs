@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
-use hickory_resolver::{Resolver, TokioResolver};
+
+use crate::names;
 
 /// A name server that has not answered by then does not.
 const WAIT: Duration = Duration::from_secs(3);
@@ -84,28 +84,11 @@ pub fn look_up(servers: &[SocketAddr], domain: &str, host: &str) -> Result<Recor
 }
 
 fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, DnsError> {
-    let unreachable = |error: &dyn std::fmt::Display| DnsError::Unreachable(error.to_string());
-    let mut options = ResolverOpts::default();
-    options.timeout = WAIT;
-    options.attempts = 1;
-    let builder = if servers.is_empty() {
-        TokioResolver::builder_tokio().map_err(|error| unreachable(&error))?
-    } else {
-        let servers = servers
-            .iter()
-            .map(|server| {
-                let mut connection = ConnectionConfig::udp();
-                connection.port = server.port();
-                NameServerConfig::new(server.ip(), true, vec![connection])
-            })
-            .collect();
-        let config = ResolverConfig::from_parts(None, vec![], servers);
-        Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-    };
-    builder
-        .with_options(options)
-        .build()
-        .map_err(|error| unreachable(&error))
+    names::resolver(servers, |options| {
+        options.timeout = WAIT;
+        options.attempts = 1;
+    })
+    .map_err(|error| DnsError::Unreachable(error.to_string()))
 }
 
 /// The records of one type; none if the name or the type does not exist.

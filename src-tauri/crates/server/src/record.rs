@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use policy::{Decision, Facts, Step};
 use settings::Settings;
 use smtp::{ForwardPath, Reply, ReversePath};
-use store::journal::{Entry, Kind, Outcome};
+use store::journal::{Entry, Json, Kind, Outcome};
 use store::setting::Revision;
 
 /// Steps kept of one entry; a client that goes on and on does not fill the disk.
@@ -156,14 +156,11 @@ impl Record {
             }
             (None, None) => (Outcome::Aborted, String::new(), String::new()),
         };
-        let mut steps = self.steps.clone();
-        if self.left_out > 0 {
-            steps.push(note(
-                "protocol",
-                "left_out",
-                format!("{} more checks are not kept", self.left_out),
-            ));
-        }
+        let left_out = (self.left_out > 0).then(|| {
+            let text = format!("{} more checks are not kept", self.left_out);
+            note("protocol", "left_out", text)
+        });
+        let steps: Vec<&Step> = self.steps.iter().chain(&left_out).collect();
         let sender = facts.envelope.sender.as_ref().map(|path| match path {
             ReversePath::Address(address) => address.to_string(),
             other => other.to_string(),
@@ -186,8 +183,8 @@ impl Record {
             reply,
             decided_by,
             revision,
-            facts: serde_json::to_value(facts).unwrap_or_default(),
-            trace: serde_json::to_value(steps).unwrap_or_default(),
+            facts: Json::of(facts),
+            trace: Json::of(&steps),
         }
     }
 

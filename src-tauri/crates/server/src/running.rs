@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use settings::{Problem, Settings};
 use store::{Store, StoreError, journal, login_failure, request, setting};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::clock;
 use crate::listener::Listeners;
+use crate::queue;
+use crate::relay_password::Keychain;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::status::{State, Status};
@@ -27,6 +30,7 @@ const KEEP_HOUSE: Duration = Duration::from_secs(600);
 const GRACE: Duration = Duration::from_secs(20);
 /// The mail log never grows beyond this, whatever the days say.
 const MAX_JOURNAL_ROWS: u64 = 1_000_000;
+const MAX_DELIVERY_ROWS: i64 = 2_000_000;
 const DAY_MS: i64 = 86_400_000;
 const REQUESTS_KEPT_MS: i64 = 3_600_000;
 /// The stored settings are none this program knows.
@@ -36,8 +40,12 @@ const UNREADABLE: &str = "settings_unreadable";
 struct Running {
     shared: Arc<Shared>,
     listeners: Listeners,
+    /// Delivers; ends after the last session.
+    runner: JoinHandle<()>,
     since_ms: i64,
     seen: Option<i64>,
+    /// What was done to the queue by hand, as far as the runner was told.
+    queue_changes: i64,
     /// What needs attention though the server runs.
     problem: Option<Problem>,
 }
@@ -53,8 +61,12 @@ struct Duties {
 ///
 /// # Errors
 /// Why no mail can be served.
-pub(crate) async fn run(store: &Store, wishes: &mut Wishes) -> Result<Wish, Problem> {
-    let mut running = Running::start(store)?;
+pub(crate) async fn run(
+    store: &Store,
+    keychain: Option<Arc<dyn Keychain>>,
+    wishes: &mut Wishes,
+) -> Result<Wish, Problem> {
+    let mut running = Running::start(store, keychain)?;
     running.publish();
     let mut duties = Duties {
         ports: Instant::now(),
@@ -101,8 +113,15 @@ fn storage(error: &StoreError) -> Problem {
 }
 
 impl Running {
-    fn start(store: &Store) -> Result<Self, Problem> {
+    fn start(store: &Store, keychain: Option<Arc<dyn Keychain>>) -> Result<Self, Problem> {
         let snapshot = read_settings(store)?;
+        // Nothing is accepted before the log of what was accepted is read.
+        let found = store.recover().map_err(|error| storage(&error))?;
+        if found > 0 {
+            tracing::info!(
+                "{found} messages were found in the spool log and are in the queue again"
+            );
+        }
         let loaded = tls::load(&snapshot.settings, &store.data_dir().tls())?;
         let certificates = Arc::new(Certificates::new(loaded));
         let config = tls::server_config(certificates.clone()).map_err(|error| {
@@ -113,7 +132,13 @@ impl Running {
             )
         })?;
         let settings = snapshot.settings.clone();
-        let shared = Arc::new(Shared::new(store.clone(), snapshot, certificates, config));
+        let shared = Arc::new(Shared::new(
+            store.clone(),
+            snapshot,
+            certificates,
+            config,
+            keychain,
+        ));
         let mut listeners = Listeners::default();
         listeners.open(&shared, &settings);
         if !listeners.is_open() {
@@ -129,11 +154,14 @@ impl Running {
                 )
             }));
         }
+        let runner = tokio::spawn(queue::run(Arc::clone(&shared)));
         Ok(Self {
             shared,
             listeners,
+            runner,
             since_ms: clock::now_ms(),
             seen: None,
+            queue_changes: store.read(store::queue::changes).unwrap_or_default(),
             problem: None,
         })
     }
@@ -191,6 +219,11 @@ impl Running {
             Ok(latest) if latest != self.shared.current.get().revision => self.take_over().await?,
             Ok(_) => {}
         }
+        if let Ok(changes) = self.shared.store.read(store::queue::changes)
+            && changes != std::mem::replace(&mut self.queue_changes, changes)
+        {
+            self.shared.queue.look_again();
+        }
         let pending = self.shared.store.read(request::pending).unwrap_or_default();
         for request in pending {
             self.answer(request).await;
@@ -221,13 +254,24 @@ impl Running {
                 if effects.certificate {
                     self.load_certificate(&snapshot.settings);
                 }
+                let settings = snapshot.settings.clone();
                 self.shared.current.replace(snapshot);
+                if effects.routes {
+                    self.route_anew(&settings).await;
+                }
             }
             Err(problem) if problem.code == UNREADABLE => return Err(problem),
             Err(problem) => self.problem = Some(problem),
         }
         self.publish();
         Ok(())
+    }
+
+    /// What waits goes the ways of the new settings.
+    async fn route_anew(&mut self, settings: &Settings) {
+        if let Err(error) = self.shared.route_anew(settings).await {
+            self.problem = Some(storage(&error));
+        }
     }
 
     fn load_certificate(&mut self, settings: &Settings) {
@@ -278,6 +322,7 @@ impl Running {
                 .write(move |tx| {
                     login_failure::prune(tx, now - DAY_MS)?;
                     request::prune(tx, now - REQUESTS_KEPT_MS)?;
+                    store::queue::prune(tx, now - days * DAY_MS, MAX_DELIVERY_ROWS)?;
                     journal::prune(tx, now - days * DAY_MS, MAX_JOURNAL_ROWS)
                 })
                 .await;
@@ -298,6 +343,9 @@ impl Running {
         self.shared.sessions.close();
         if timeout(GRACE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time and were cut");
+        }
+        if let Err(error) = self.runner.await {
+            tracing::error!("the queue fell over: {error}");
         }
     }
 }

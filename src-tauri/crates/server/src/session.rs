@@ -54,6 +54,7 @@ struct Transaction {
     record: Record,
     arriving: Arriving,
     scanner: message::Scanner,
+    look: message::eight_bit::Look,
 }
 
 impl Conversation {
@@ -164,6 +165,7 @@ impl Conversation {
         let spool = self.shared.spool();
         if let Some(transaction) = &mut self.transaction {
             transaction.scanner.push(&bytes);
+            transaction.look.push(&bytes);
             transaction.arriving.push(bytes, &spool).await;
         }
     }
@@ -302,6 +304,7 @@ impl Conversation {
             ),
             arriving: Arriving::default(),
             scanner: message::Scanner::new(),
+            look: message::eight_bit::Look::new(),
         });
         self.facts.envelope = Envelope {
             sender: Some(path),
@@ -405,7 +408,7 @@ impl Conversation {
         let written = self
             .shared
             .store
-            .write(move |tx| store::journal::upsert(tx, &entry))
+            .note(move |tx| store::journal::upsert(tx, &entry))
             .await;
         drop(turn);
         if let Err(error) = written {

@@ -3,15 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use settings::Mailbox;
-use store::Store;
+use settings::{Mailbox, Settings};
+use smtp::Address;
+use smtp::client::Trouble;
+use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
+use crate::deliver::trust::Trust;
 use crate::machine::Machine;
+use crate::names::Names;
 use crate::places::Places;
+use crate::queue::{Queue, mailbox};
+use crate::relay_password::{Keychain, RelayPassword};
 use crate::snapshot::{Current, Snapshot};
 use crate::tls::Certificates;
 
@@ -43,6 +50,16 @@ pub(crate) struct Shared {
     pub stop: CancellationToken,
     /// Owns the tasks of all sessions.
     pub sessions: TaskTracker,
+    /// Deliveries under way.
+    pub queue: Queue,
+    /// Owns those who deliver.
+    pub deliveries: TaskTracker,
+    /// What is asked of other servers' certificates.
+    pub trust: Trust,
+    /// The DNS, as deliveries ask it.
+    pub names: Names,
+    /// The relay's password, wherever it lies.
+    password: Arc<RelayPassword>,
 }
 
 impl Shared {
@@ -52,7 +69,14 @@ impl Shared {
         snapshot: Snapshot,
         certificates: Arc<Certificates>,
         config: Arc<rustls::ServerConfig>,
+        keychain: Option<Arc<dyn Keychain>>,
     ) -> Self {
+        let names = Names::new(&snapshot.settings.service.dns_servers);
+        let password = Arc::new(RelayPassword::new(store.clone(), keychain));
+        let queue = Queue::default();
+        queue
+            .lanes
+            .mailbox_is_disk(mailbox::is_disk(&snapshot.settings.service.mailbox));
         Self {
             store,
             current: Current::new(snapshot),
@@ -64,6 +88,11 @@ impl Shared {
             journal_turns: Semaphore::new(JOURNAL_TURNS),
             stop: CancellationToken::new(),
             sessions: TaskTracker::new(),
+            queue,
+            deliveries: TaskTracker::new(),
+            trust: Trust::new(),
+            names,
+            password,
         }
     }
 
@@ -76,7 +105,59 @@ impl Shared {
     pub fn mail_root(&self, snapshot: &Snapshot) -> PathBuf {
         match &snapshot.settings.service.mailbox {
             Mailbox::Maildir(Some(folder)) => folder.into(),
-            Mailbox::Maildir(None) => self.store.data_dir().mail(),
+            // Not used while another program keeps the mailboxes.
+            Mailbox::Maildir(None) | Mailbox::Lmtp(_) => self.store.data_dir().mail(),
+        }
+    }
+
+    /// The routes of mail have changed with the settings: what waits goes the new ways, and nothing rests any more.
+    ///
+    /// # Errors
+    /// When the queue cannot be written; the old ways hold for what waits then.
+    pub async fn route_anew(&self, settings: &Settings) -> Result<(), StoreError> {
+        self.names.ask(&settings.service.dns_servers);
+        self.queue
+            .lanes
+            .mailbox_is_disk(mailbox::is_disk(&settings.service.mailbox));
+        let settings = settings.clone();
+        self.store
+            .write(move |tx| {
+                store::queue::route_anew(tx, |address, mailbox| {
+                    if !mailbox.is_empty() {
+                        return None;
+                    }
+                    let address = Address::parse(address).ok()?;
+                    Some(policy::destination(&address, &settings).key())
+                })
+            })
+            .await?;
+        self.queue.look_again();
+        Ok(())
+    }
+
+    /// The relay's password, where the settings ask for a login.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in words for the queue.
+    pub async fn relay_password(
+        &self,
+        settings: &Settings,
+    ) -> Result<Option<Zeroizing<String>>, Trouble> {
+        if !settings.delivery.relay_auth {
+            return Ok(None);
+        }
+        let password = Arc::clone(&self.password);
+        // The keychain may think for a while.
+        let got = tokio::task::spawn_blocking(move || password.get()).await;
+        match got {
+            Ok(Ok(Some(password))) => Ok(Some(password)),
+            Ok(Ok(None)) => Err(Trouble::new(
+                (4, 7, 8),
+                "the relay wants a login, and no password for it is stored; set it in the Delivery pane",
+            )
+            .whole_hop()),
+            Ok(Err(error)) => Err(Trouble::new((4, 7, 8), &error.to_string()).whole_hop()),
+            Err(error) => Err(Trouble::new((4, 3, 0), &error.to_string()).whole_hop()),
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::clock;
+use crate::relay_password::Keychain;
 use crate::running::{self, requests};
 use crate::status::{State, Status};
 
@@ -94,11 +95,17 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts the thread that serves the data folder of `store`; `lock` is kept until the thread ends.
+    /// Starts the thread that serves the data folder of `store`; `lock` is kept until the thread ends. `keychain` is asked
+    /// for the relay's password where the settings put it there.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(store: Store, lock: Lock, wish: Wish) -> io::Result<Self> {
+    pub fn start(
+        store: Store,
+        lock: Lock,
+        wish: Wish,
+        keychain: Option<Arc<dyn Keychain>>,
+    ) -> io::Result<Self> {
         crate::memory::allow_many_files();
         let (sender, receiver) = watch::channel(wish);
         let sender = Arc::new(sender);
@@ -111,7 +118,9 @@ impl Supervisor {
         let thread = std::thread::Builder::new()
             .name("postroom-server".into())
             .spawn(move || {
-                supervise(&store, wishes, serve);
+                supervise(&store, wishes, |store, wishes| {
+                    serve(store, keychain.clone(), wishes)
+                });
                 drop(lock);
             })?;
         Ok(Self {
@@ -188,7 +197,11 @@ fn supervise(
 }
 
 /// Serves once. `None` when it ended because it should, else why it could not go on.
-fn serve(store: &Store, wishes: &mut Wishes) -> Option<Problem> {
+fn serve(
+    store: &Store,
+    keychain: Option<Arc<dyn Keychain>>,
+    wishes: &mut Wishes,
+) -> Option<Problem> {
     let runtime = match runtime(true) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -199,7 +212,11 @@ fn serve(store: &Store, wishes: &mut Wishes) -> Option<Problem> {
             ));
         }
     };
-    let problem = caught(|| runtime.block_on(running::run(store, wishes)).err());
+    let problem = caught(|| {
+        runtime
+            .block_on(running::run(store, keychain, wishes))
+            .err()
+    });
     runtime.shutdown_timeout(Duration::from_secs(5));
     problem
 }
@@ -318,7 +335,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&DataDir::new(folder.path())).unwrap();
         let (_sender, mut wishes) = wishes(&store, Wish::Run);
-        let problem = serve(&store, &mut wishes).unwrap();
+        let problem = serve(&store, None, &mut wishes).unwrap();
         assert_eq!(
             (problem.path.as_str(), problem.code.as_str()),
             ("general.domain", "not_set_up")

@@ -1,6 +1,6 @@
 //! What the server must do when one version of the settings follows another.
 
-use crate::Settings;
+use crate::{Delivery, Settings};
 
 /// The acts, besides taking the new snapshot, that a change asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,12 +11,14 @@ pub struct Effects {
     pub certificate: bool,
     /// Mail goes to another folder, which must be writable.
     pub mailbox: bool,
+    /// Mail takes other ways, also the mail that waits already.
+    pub routes: bool,
 }
 
 impl Effects {
-    /// Whether the change must be tried before it is stored.
+    /// Whether the change must be tried before it is stored. A relay that is away is no reason to refuse its settings.
     pub fn must_be_tried(self) -> bool {
-        self != Self::default()
+        self.rebind || self.certificate || self.mailbox
     }
 }
 
@@ -29,10 +31,32 @@ pub fn effects(old: &Settings, new: &Settings) -> Effects {
             s.service.submissions.clone(),
         )
     };
+    let mailbox = old.service.mailbox != new.service.mailbox;
     Effects {
         rebind: addresses(old) != addresses(new),
         certificate: old.service.certificate != new.service.certificate
             || old.general.hostname != new.general.hostname,
-        mailbox: old.service.mailbox != new.service.mailbox,
+        mailbox,
+        routes: mailbox
+            || old.service.dns_servers != new.service.dns_servers
+            || way(&old.delivery) != way(&new.delivery),
+    }
+}
+
+/// What the way to other domains depends on: the relay only while there is one, and never how often it is tried.
+fn way(delivery: &Delivery) -> Delivery {
+    let used = if delivery.relay_enabled {
+        delivery.clone()
+    } else {
+        Delivery {
+            direct_port: delivery.direct_port,
+            ..Delivery::default()
+        }
+    };
+    Delivery {
+        retry_schedule_minutes: Vec::new(),
+        give_up_after_hours: 0,
+        warn_after_hours: None,
+        ..used
     }
 }

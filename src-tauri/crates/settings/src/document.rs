@@ -5,7 +5,7 @@ use serde_json::Value;
 use smtp::Address;
 use ts_rs::TS;
 
-use crate::{FieldInfo, General, Group, Problem, Service, User, accounts};
+use crate::{Delivery, FieldInfo, General, Group, Problem, Service, User, accounts};
 
 /// Everything the admin chose. Users and groups are sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -15,6 +15,8 @@ pub struct Settings {
     pub service: Service,
     /// Section *general*.
     pub general: General,
+    /// Section *delivery*.
+    pub delivery: Delivery,
     /// Section *users*.
     pub users: Vec<User>,
     /// Section *groups*.
@@ -64,6 +66,7 @@ impl Settings {
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.general.check();
         problems.extend(self.service.check());
+        problems.extend(self.delivery.check(&self.general, &self.service));
         problems.extend(accounts::check(&self.users, &self.groups));
         problems.truncate(MAX_PROBLEMS);
         problems
@@ -98,6 +101,7 @@ impl Settings {
                 "with this off, users outside your network cannot send",
             ));
         }
+        warnings.extend(self.delivery.warnings());
         warnings
     }
 
@@ -146,6 +150,7 @@ impl Settings {
     pub fn fields() -> Vec<FieldInfo> {
         let mut fields = General::fields();
         fields.extend(Service::fields());
+        fields.extend(Delivery::fields());
         fields
     }
 
@@ -159,6 +164,7 @@ impl Settings {
         let mut rows = vec![
             row("service", "", serde_json::to_value(&self.service)),
             row("general", "", serde_json::to_value(&self.general)),
+            row("delivery", "", serde_json::to_value(&self.delivery)),
         ];
         rows.extend(
             self.users
@@ -248,6 +254,9 @@ fn plainly(said: &str) -> String {
     let words = match expected.filter(|_| wrong_kind) {
         Some("u32") if said.starts_with("invalid value") => {
             "a whole number from 0 to 4294967295 is needed"
+        }
+        Some("u16") if said.starts_with("invalid value") => {
+            "a whole number from 0 to 65535 is needed"
         }
         Some("u8" | "u16" | "u32" | "u64" | "usize" | "i64") => "a whole number is needed",
         Some("a boolean") => "true or false is needed",

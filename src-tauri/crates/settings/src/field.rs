@@ -25,6 +25,12 @@ pub(crate) trait Bounded {
     fn number(&self) -> Option<u64>;
 }
 
+impl Bounded for u16 {
+    fn number(&self) -> Option<u64> {
+        Some(u64::from(*self))
+    }
+}
+
 impl Bounded for u32 {
     fn number(&self) -> Option<u64> {
         Some(u64::from(*self))

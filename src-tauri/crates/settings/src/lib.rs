@@ -8,17 +8,21 @@
 pub mod accounts;
 pub mod change;
 mod check;
+pub mod delivery;
 mod document;
 mod field;
 pub mod general;
+pub mod host;
 pub mod network;
 mod problem;
 pub mod service;
 
 pub use accounts::{Group, User};
+pub use delivery::{Delivery, RelayCertificate, RelayTlsMode};
 pub use document::{Row, Settings};
 pub use field::FieldInfo;
 pub use general::General;
+pub use host::{HostError, LmtpAddress, RelayHost};
 pub use network::Network;
 pub use problem::Problem;
 pub use service::{Certificate, Mailbox, Service};

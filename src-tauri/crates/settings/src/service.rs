@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::field::section;
-use crate::{Network, Problem};
+use crate::{LmtpAddress, Network, Problem};
 
 section! {
     /// Settings of the server itself.
@@ -26,10 +26,10 @@ section! {
         /// Networks that count as local. Automatic means this machine and the private networks it is attached to.
         #[ts(type = "Array<string> | null")]
         local_networks: Option<Vec<Network>> = None;
-        /// Name servers for DNS checks. Empty means those of the system.
+        /// Name servers that are asked for the servers of other domains. Empty means those of the system.
         #[ts(type = "Array<string>")]
         dns_servers: Vec<SocketAddr> = Vec::new();
-        /// Where received mail is stored: a folder of Maildirs, one for each user.
+        /// Where received mail goes: into a folder of Maildirs, one for each user, or to another mail store over LMTP.
         mailbox: Mailbox = Mailbox::Maildir(None);
         /// Days after which entries of the mail log are removed.
         journal_days: u32 = 90, 1..=3_650;
@@ -59,6 +59,8 @@ pub enum Certificate {
 pub enum Mailbox {
     /// A folder that holds one Maildir a user; `None` is `mail` in the data folder.
     Maildir(Option<String>),
+    /// Another program of the office keeps the mailboxes and takes mail for them over LMTP.
+    Lmtp(#[ts(type = "string")] LmtpAddress),
 }
 
 const MAX_ADDRESSES: usize = 32;
@@ -146,6 +148,18 @@ impl Service {
         }
         if let Mailbox::Maildir(Some(folder)) = &self.mailbox {
             absolute(problems, "service.mailbox.maildir", folder);
+        }
+        if let Mailbox::Lmtp(LmtpAddress::Tcp { host, port }) = &self.mailbox
+            && host.is_listener(*port, self)
+        {
+            problems.push(
+                Problem::new(
+                    "service.mailbox.lmtp",
+                    "own_server",
+                    format!("{host}:{port} is this server itself; mail would go round in a circle"),
+                )
+                .arg("value", format!("{host}:{port}")),
+            );
         }
     }
 }

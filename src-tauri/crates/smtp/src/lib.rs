@@ -9,6 +9,7 @@
 //! Who may call: everyone. This is the lowest crate of the house.
 
 mod address;
+pub mod client;
 mod command;
 mod content;
 mod domain;

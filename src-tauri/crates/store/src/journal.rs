@@ -5,6 +5,7 @@
 //! characters and cut to the column's size here, whatever the caller did before.
 
 mod counts;
+mod json;
 mod list;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::setting::Revision;
-use crate::text::{clamp, clamp_json};
+use crate::text::clamp;
 use crate::{StoreError, Tx};
 
 pub use crate::token::tokens_in;
 pub use counts::{Counts, Hour, counts_since, per_hour, refusals_since};
+pub use json::Json;
 pub use list::{Filter, Summary, list};
 
 /// Characters in the short columns; names and addresses are shorter by their own rules.
@@ -142,9 +144,9 @@ pub struct Entry {
     /// The settings it was decided under.
     pub revision: Revision,
     /// What was known, as JSON.
-    pub facts: Value,
+    pub facts: Json,
     /// What each rule said, as JSON.
-    pub trace: Value,
+    pub trace: Json,
 }
 
 /// Writes the record, or brings the one with the same token and moment up to date. Returns its number.
@@ -191,8 +193,8 @@ pub fn upsert(tx: &Tx<'_>, entry: &Entry) -> Result<i64, StoreError> {
     )?
     .execute(params![
         id,
-        clamp_json(&entry.facts, LARGE),
-        clamp_json(&entry.trace, LARGE)
+        entry.facts.clamped(LARGE),
+        entry.trace.clamped(LARGE)
     ])?;
     Ok(id)
 }
@@ -240,8 +242,8 @@ fn stored(row: &rusqlite::Row<'_>) -> Result<(Entry, [String; 3]), rusqlite::Err
         reply: row.get(12)?,
         decided_by: row.get(13)?,
         revision: Revision(row.get(14)?),
-        facts: Value::Null,
-        trace: Value::Null,
+        facts: Json::default(),
+        trace: Json::default(),
     };
     Ok((entry, [row.get(8)?, row.get(15)?, row.get(16)?]))
 }

@@ -1,7 +1,7 @@
 //! What Postroom keeps: one SQLite database and the folders around it.
 //!
 //! Here live the data folder and its file modes, the lock that lets one server run on it, the
-//! migrations, the writer thread with group commit, the small pool of readers, and one file for
+//! migrations, the writer thread with group commit, the spool log, the small pool of readers, and one file for
 //! every table with its types, queries and tests. Password hashing is here too, because only a
 //! hash may be kept.
 //!
@@ -19,10 +19,12 @@ mod lock;
 pub mod login_failure;
 mod open;
 pub mod password;
+pub mod queue;
 mod readers;
 pub mod request;
 pub mod secret;
 pub mod setting;
+pub mod spool;
 pub mod state;
 mod store;
 mod text;
@@ -34,6 +36,15 @@ pub use error::StoreError;
 pub use lock::{Lock, LockError, is_held};
 pub use store::Store;
 pub use writer::Tx;
+
+/// A place where a test can end the process; nothing without the feature `failpoints`.
+macro_rules! fail_point {
+    ($name:literal) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name);
+    };
+}
+pub(crate) use fail_point;
 
 /// The connection type that reading table functions take.
 pub use rusqlite::Connection;

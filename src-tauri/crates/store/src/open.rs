@@ -12,7 +12,10 @@ use crate::data_dir::{private_file, sibling};
 use crate::{DataDir, StoreError};
 
 /// Each released migration, in order; the count is the format number kept in `user_version`.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+];
 const FORMAT: i64 = MIGRATIONS.len() as i64;
 /// Marks the file as ours ("Post"), SQLite file format §1.3.
 const APPLICATION_ID: i64 = 0x506f_7374;
@@ -43,7 +46,9 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, StoreError> {
         let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, 2000)?;
         durable(&conn)?;
         migrate(&mut conn)?;
-        conn.set_prepared_statement_cache_capacity(48);
+        conn.set_prepared_statement_cache_capacity(64);
+        // The writer copies the write-ahead log itself, between two commits.
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         Ok(conn)
     };
     open().map_err(|error| StoreError::from(error).at(path))

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::readers::Readers;
-use crate::writer::{self, Tx, Writer};
-use crate::{DataDir, StoreError, open};
+use crate::spool::{self, Content};
+use crate::writer::{self, Durability, LogEnd, Tx, Writer};
+use crate::{DataDir, StoreError, open, queue};
 
 /// The open database of one data folder. Clones are handles of the same store; the last one
 /// dropped finishes the waiting changes and closes the file.
@@ -85,10 +86,12 @@ impl Store {
             });
         }
         let (answer, wait) = sync_channel(1);
-        self.inner.writer.queue(work, move |result| {
-            // The caller waits below, so the send cannot fail.
-            let _ = answer.send(result);
-        })?;
+        self.inner
+            .writer
+            .queue(Durability::Commit, work, move |result| {
+                // The caller waits below, so the send cannot fail.
+                let _ = answer.send(result);
+            })?;
         wait.recv().unwrap_or_else(|_| Err(writer::stopped()))
     }
 
@@ -105,8 +108,37 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.queue(Durability::Commit, work)
+    }
+
+    /// Like [`Store::write`] for what may be lost of the last moments when the power is cut, such as the record of a
+    /// refusal: everybody sees it when the future is ready, and the disk is not waited for. Messages accepted in `work`
+    /// ([`crate::queue::accept`]) are on the disk all the same when it is ready: the spool log has them.
+    ///
+    /// # Errors
+    /// As [`Store::write_blocking`].
+    pub fn note<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.queue(Durability::Log, work)
+    }
+
+    fn queue<T, F>(
+        &self,
+        durability: Durability,
+        work: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (answer, wait) = oneshot::channel();
-        let queued = self.inner.writer.queue(work, move |result| {
+        let queued = self.inner.writer.queue(durability, work, move |result| {
             // Nobody waits any more: the change stands all the same.
             let _ = answer.send(result);
         });
@@ -114,6 +146,45 @@ impl Store {
             queued?;
             wait.await.unwrap_or_else(|_| Err(writer::stopped()))
         }
+    }
+
+    /// Makes the queue ready for the server that holds the folder's lock: enters what the log holds and the tables do not,
+    /// ends what was being sent, removes files without a message, and opens the log for writing. Returns how many
+    /// messages were found in the log alone. Blocking.
+    ///
+    /// # Errors
+    /// When log or database cannot be read or written.
+    pub fn recover(&self) -> Result<usize, StoreError> {
+        let folder = self.inner.data.spool();
+        let reading = folder.clone();
+        let (found, end) = self.write_blocking(move |tx| {
+            let mark = queue::marked(tx)?;
+            let mut found = 0;
+            let last = spool::recover(&reading, mark, |id, facts| {
+                found += 1;
+                queue::enter(tx, id, facts)
+            })?;
+            queue::reset(tx)?;
+            let floor = spool::Position::of(queue::marked(tx)?).segment;
+            Ok((found, LogEnd { last, floor }))
+        })?;
+        let files = self.read(queue::files)?;
+        spool::orphans(&folder, &files);
+        let (answer, wait) = sync_channel(1);
+        self.inner.writer.open_log(folder, end, move |result| {
+            // The caller waits below, so the send cannot fail.
+            let _ = answer.send(result);
+        })?;
+        wait.recv().unwrap_or_else(|_| Err(writer::stopped()))?;
+        Ok(found)
+    }
+
+    /// The content of a message that waits. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when what lies in the spool is not what was accepted.
+    pub fn content(&self, message: i64, file: Option<&str>) -> Result<Content, StoreError> {
+        spool::content(&self.inner.data.spool(), message, file)
     }
 
     /// Reads on one snapshot of the database, beside the writer. Blocks for the time of the queries,

@@ -2,9 +2,10 @@
 //!
 //! A commit costs one write to the disk however many changes are in it. Each change runs in a
 //! savepoint of its own, so that one that fails is undone alone; all are answered only after the
-//! commit they share is on the disk.
+//! commit they share is as durable as the most demanding of them wants it ([`Durability`]).
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,12 +14,25 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use crate::StoreError;
+use crate::spool::{Log, Position};
+use crate::{StoreError, queue};
+
+/// What must be on the disk before a change is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Durability {
+    /// The commit is visible to all at once; a power cut may undo the last moments. What lies in the spool log is on the
+    /// disk nevertheless, and brings its rows back.
+    Log,
+    /// The commit itself.
+    Commit,
+}
 
 /// Changes that may wait; beyond it the caller is told that the store is busy.
 const QUEUE: usize = 1024;
 /// Changes that share one commit at most, so that the first does not wait for ever.
 const GROUP: usize = 256;
+/// Octets of SQLite's write-ahead log above which it is copied into the database.
+const CHECKPOINT_AT: u64 = 8 << 20;
 /// SQLite is content with far less; the default of 2 MiB would be address space for nothing.
 const STACK: usize = 512 << 10;
 
@@ -26,6 +40,7 @@ const STACK: usize = 512 << 10;
 /// [`Connection`]; begin and commit are the writer's business.
 pub struct Tx<'conn> {
     conn: &'conn Connection,
+    log: Option<&'conn RefCell<Option<Log>>>,
 }
 
 impl Deref for Tx<'_> {
@@ -40,13 +55,28 @@ impl Tx<'_> {
     /// A transaction for the tests of the table files, which have no writer thread.
     #[cfg(test)]
     pub(crate) fn for_test(conn: &Connection) -> Tx<'_> {
-        Tx { conn }
+        Tx { conn, log: None }
+    }
+
+    /// Puts a record into the spool log, which is flushed before the change is answered. Returns the message's number.
+    pub(crate) fn stage(&self, facts: &[u8], content: &[u8]) -> Result<i64, StoreError> {
+        let log = self.log.ok_or_else(no_log)?;
+        let mut log = log.borrow_mut();
+        let position = log.as_mut().ok_or_else(no_log)?.stage(facts, content)?;
+        queue::mark(self.conn, position.id())?;
+        Ok(position.id())
+    }
+}
+
+fn no_log() -> StoreError {
+    StoreError::Defect {
+        detail: "a message came before the spool log was opened".into(),
     }
 }
 
 /// The sending side; dropping it lets the thread finish what waits and close the database.
 pub(crate) struct Writer {
-    jobs: Option<SyncSender<Box<dyn Job>>>,
+    jobs: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,19 +97,42 @@ impl Writer {
     }
 
     /// Queues `work`; `answer` gets its result after the commit, on the writer thread.
-    pub(crate) fn queue<T, F, A>(&self, work: F, answer: A) -> Result<(), StoreError>
+    pub(crate) fn queue<T, F, A>(
+        &self,
+        durability: Durability,
+        work: F,
+        answer: A,
+    ) -> Result<(), StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         A: FnOnce(Result<T, StoreError>) + Send + 'static,
     {
         let job = Change {
+            durability,
             work: Some(work),
             outcome: None,
             answer,
         };
+        self.send(Work::Change(Box::new(job)))
+    }
+
+    /// Queues the opening of the spool log.
+    pub(crate) fn open_log<A>(
+        &self,
+        folder: PathBuf,
+        last: LogEnd,
+        answer: A,
+    ) -> Result<(), StoreError>
+    where
+        A: FnOnce(Result<(), StoreError>) + Send + 'static,
+    {
+        self.send(Work::OpenLog(folder, last, Box::new(answer)))
+    }
+
+    fn send(&self, work: Work) -> Result<(), StoreError> {
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.try_send(Box::new(job)).map_err(|error| match error {
+        jobs.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => stopped(),
         })
@@ -112,8 +165,29 @@ pub(crate) fn stopped() -> StoreError {
     }
 }
 
+/// What the thread is asked for.
+enum Work {
+    Change(Box<dyn Job>),
+    OpenLog(
+        PathBuf,
+        LogEnd,
+        Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+    ),
+}
+
+/// Where the log goes on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogEnd {
+    /// Behind the last sound record, if that is known.
+    pub last: Option<Position>,
+    /// The newest segment that was ever used, as far as the tables know.
+    pub floor: u64,
+}
+
 /// A change whose types are forgotten, so that all kinds wait in one queue.
 trait Job: Send {
+    /// What it wants on the disk.
+    fn durability(&self) -> Durability;
     /// Does the work inside the open savepoint.
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), StoreError>;
     /// Tells the caller how it ended; `group` is the fate of the shared transaction.
@@ -121,6 +195,7 @@ trait Job: Send {
 }
 
 struct Change<T, F, A> {
+    durability: Durability,
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     answer: A,
@@ -132,6 +207,10 @@ where
     F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send,
     A: FnOnce(Result<T, StoreError>) + Send,
 {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn run(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else {
             return Ok(());
@@ -165,64 +244,140 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without words".into())
 }
 
-fn serve(conn: &Connection, waiting: &Receiver<Box<dyn Job>>, path: &Path) {
+/// The thread's belongings.
+struct Ledger<'conn> {
+    conn: &'conn Connection,
+    log: RefCell<Option<Log>>,
+    durability: Durability,
+}
+
+fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path) {
+    let mut ledger = Ledger {
+        conn,
+        log: RefCell::new(None),
+        durability: Durability::Commit,
+    };
     while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
+        let mut group = Vec::new();
+        for work in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
+            match work {
+                Work::Change(job) => group.push(job),
+                Work::OpenLog(folder, end, answer) => answer(ledger.open_log(&folder, end)),
+            }
+        }
         while !group.is_empty() {
-            let (ran, fate) = commit_together(conn, &mut group);
+            let (ran, fate) = ledger.commit_together(&mut group);
             let rest = group.split_off(ran);
             for job in group {
                 job.answer(&fate, path);
             }
             group = rest;
         }
+        tidy(conn, path);
     }
 }
 
-/// Runs and commits the group. Returns how many of its jobs have their answer (at least one of a
-/// group that is not empty) and what became of the transaction they were in; the others were not
-/// begun and can go into a new one.
-fn commit_together(
-    conn: &Connection,
-    group: &mut [Box<dyn Job>],
-) -> (usize, Result<(), StoreError>) {
-    if let Err(error) = run(conn, "BEGIN IMMEDIATE") {
-        return (group.len(), Err(error));
+impl Ledger<'_> {
+    fn open_log(&mut self, folder: &Path, end: LogEnd) -> Result<(), StoreError> {
+        let log = Log::open(folder, end.last, end.floor)?;
+        self.log.replace(Some(log));
+        Ok(())
     }
-    for (place, job) in group.iter_mut().enumerate() {
-        if let Err(error) = run_alone(conn, job.as_mut()) {
-            undo(conn);
-            return (place + 1, Err(error));
+
+    /// Runs and commits the group. Returns how many of its jobs have their answer (at least one of a
+    /// group that is not empty) and what became of the transaction they were in; the others were not
+    /// begun and can go into a new one.
+    fn commit_together(&mut self, group: &mut [Box<dyn Job>]) -> (usize, Result<(), StoreError>) {
+        let most = group.iter().map(|job| job.durability()).max();
+        let wanted = most.unwrap_or(Durability::Commit);
+        if let Err(error) = self.begin(wanted) {
+            return (group.len(), Err(error));
+        }
+        for (place, job) in group.iter_mut().enumerate() {
+            if let Err(error) = self.run_alone(job.as_mut()) {
+                self.undo();
+                return (place + 1, Err(error));
+            }
+        }
+        let fate = self.flush_log().and_then(|()| run(self.conn, "COMMIT"));
+        match fate {
+            Ok(()) => self.committed(wanted),
+            Err(_) => self.undo(),
+        }
+        (group.len(), fate)
+    }
+
+    fn begin(&mut self, wanted: Durability) -> Result<(), StoreError> {
+        if self.durability != wanted {
+            let pragma = match wanted {
+                Durability::Log => "PRAGMA synchronous = NORMAL",
+                Durability::Commit => "PRAGMA synchronous = FULL",
+            };
+            self.conn.execute_batch(pragma)?;
+            self.durability = wanted;
+        }
+        run(self.conn, "BEGIN IMMEDIATE")
+    }
+
+    /// Runs one job in its savepoint. An error means that the whole transaction is lost, not merely
+    /// this job: SQLite ends it by itself when the disk is full or fails.
+    fn run_alone(&self, job: &mut dyn Job) -> Result<(), StoreError> {
+        let staged = self.log.borrow().as_ref().map(Log::staged);
+        run(self.conn, "SAVEPOINT job")?;
+        let outcome = job.run(&Tx {
+            conn: self.conn,
+            log: Some(&self.log),
+        });
+        if self.conn.is_autocommit() {
+            return Err(outcome.err().unwrap_or_else(|| StoreError::Defect {
+                detail: "a change ended the transaction it shared".into(),
+            }));
+        }
+        if outcome.is_err() {
+            run(self.conn, "ROLLBACK TO job")?;
+            if let (Some(log), Some(staged)) = (self.log.borrow_mut().as_mut(), staged) {
+                log.unstage(staged);
+            }
+        }
+        run(self.conn, "RELEASE job")
+    }
+
+    /// The log before the tables: what is committed there can be found here.
+    fn flush_log(&self) -> Result<(), StoreError> {
+        match self.log.borrow_mut().as_mut() {
+            Some(log) => log.flush(),
+            None => Ok(()),
         }
     }
-    let fate = run(conn, "COMMIT");
-    if fate.is_err() {
-        undo(conn);
+
+    fn committed(&self, durability: Durability) {
+        crate::fail_point!("spool-after-commit");
+        if let Some(log) = self.log.borrow_mut().as_mut() {
+            log.keep();
+            if durability == Durability::Commit {
+                // In doubt a segment is in use.
+                log.reclaim(|segment| queue::uses_segment(self.conn, segment).unwrap_or(true));
+            }
+        }
     }
-    (group.len(), fate)
+
+    fn undo(&self) {
+        if let Some(log) = self.log.borrow_mut().as_mut() {
+            log.forget();
+        }
+        if !self.conn.is_autocommit() {
+            // When even this fails the connection is past help and the next BEGIN reports it.
+            let _ = run(self.conn, "ROLLBACK");
+        }
+    }
 }
 
-/// Runs one job in its savepoint. An error means that the whole transaction is lost, not merely
-/// this job: SQLite ends it by itself when the disk is full or fails.
-fn run_alone(conn: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
-    run(conn, "SAVEPOINT job")?;
-    let outcome = job.run(&Tx { conn });
-    if conn.is_autocommit() {
-        return Err(outcome.err().unwrap_or_else(|| StoreError::Defect {
-            detail: "a change ended the transaction it shared".into(),
-        }));
-    }
-    if outcome.is_err() {
-        run(conn, "ROLLBACK TO job")?;
-    }
-    run(conn, "RELEASE job")
-}
-
-fn undo(conn: &Connection) {
-    if !conn.is_autocommit() {
-        // When even this fails the connection is past help and the next BEGIN reports it.
-        let _ = run(conn, "ROLLBACK");
+/// Copies the write-ahead log into the database when it has grown. Here, between two groups, and not inside a commit.
+fn tidy(conn: &Connection, path: &Path) {
+    let log = crate::data_dir::sibling(path, "-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > CHECKPOINT_AT) {
+        // What cannot be copied now is copied the next time.
+        let _ = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }
 

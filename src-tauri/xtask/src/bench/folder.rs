@@ -66,7 +66,7 @@ fn settings(port: u16) -> String {
 }
 
 /// A port that nobody has at the moment.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

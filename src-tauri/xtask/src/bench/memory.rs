@@ -26,7 +26,8 @@ fn pss_in(rollup: &str) -> Option<f64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-fn children(pid: u32) -> Result<Vec<u32>> {
+/// The processes that a process has started and that still run.
+pub fn children(pid: u32) -> Result<Vec<u32>> {
     let mut children = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may have ended since; then it has no children.

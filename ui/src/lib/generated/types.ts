@@ -82,7 +82,7 @@ chain: string,
  */
 key: string, };
 
-export type Mailbox = { "maildir": string | null };
+export type Mailbox = { "maildir": string | null } | { "lmtp": string };
 
 export type Service = { 
 /**
@@ -106,17 +106,75 @@ certificate: Certificate,
  */
 local_networks: Array<string> | null, 
 /**
- * Name servers for DNS checks. Empty means those of the system.
+ * Name servers that are asked for the servers of other domains. Empty means those of the system.
  */
 dns_servers: Array<string>, 
 /**
- * Where received mail is stored: a folder of Maildirs, one for each user.
+ * Where received mail goes: into a folder of Maildirs, one for each user, or to another mail store over LMTP.
  */
 mailbox: Mailbox, 
 /**
  * Days after which entries of the mail log are removed.
  */
 journal_days: number, };
+
+export type RelayTlsMode = "auto" | "starttls" | "implicit";
+
+export type RelayCertificate = "verify" | "any" | { "pin": string };
+
+export type Delivery = { 
+/**
+ * Mail for other domains goes to one relay server, for example that of your provider. Off, it goes straight to the servers of each domain.
+ */
+relay_enabled: boolean, 
+/**
+ * Host name or IP address of the relay. It is used as it stands; its MX is not asked for.
+ */
+relay_server: string, 
+/**
+ * Port of the relay: 587 with STARTTLS, 465 with TLS from the first byte, or 25.
+ */
+relay_port: number, 
+/**
+ * Mail goes to the relay over an encrypted connection or waits. Off, the connection is encrypted where the relay offers it.
+ */
+relay_tls: boolean, 
+/**
+ * How encryption begins: automatic means TLS from the first byte on port 465 and STARTTLS on all others.
+ */
+relay_tls_mode: RelayTlsMode, 
+/**
+ * What the relay's certificate must show: that it is made for this name by somebody known, that it is the one you chose, or nothing at all.
+ */
+relay_certificate: RelayCertificate, 
+/**
+ * Sign in to the relay with a user name and a password before sending.
+ */
+relay_auth: boolean, 
+/**
+ * The user name at the relay. The password is kept apart from the settings and is never shown.
+ */
+relay_username: string, 
+/**
+ * Also send the password when the connection to the relay is not encrypted. Whoever listens on the way can read it then.
+ */
+relay_auth_in_clear: boolean, 
+/**
+ * Port of the mail servers of other domains, when mail goes straight to them. It is 25 in the whole internet; another one is for closed networks.
+ */
+direct_port: number, 
+/**
+ * Minutes from one failed attempt to the next, in order; the last number is used again and again.
+ */
+retry_schedule_minutes: Array<number>, 
+/**
+ * Hours after which mail that could not be delivered goes back to its sender.
+ */
+give_up_after_hours: number, 
+/**
+ * Hours after which the sender is told once that mail is still waiting. Empty means never.
+ */
+warn_after_hours: number | null, };
 
 export type User = { 
 /**
@@ -151,6 +209,10 @@ service: Service,
  * Section *general*.
  */
 general: General, 
+/**
+ * Section *delivery*.
+ */
+delivery: Delivery, 
 /**
  * Section *users*.
  */
@@ -404,6 +466,28 @@ text: string,
  */
 setting: string | null, };
 
+export type QueueAttempt = { 
+/**
+ * When, milliseconds since 1970.
+ */
+at_ms: number, 
+/**
+ * For whom.
+ */
+recipient: string, 
+/**
+ * delivered, deferred, failed or removed.
+ */
+outcome: "delivered" | "deferred" | "failed" | "removed", 
+/**
+ * Who took it or not: a mailbox, or a server and how the way there was protected.
+ */
+hop: string, 
+/**
+ * What was said, or empty.
+ */
+reply: string, };
+
 export type Entry = { 
 /**
  * Name the client gave itself.
@@ -429,6 +513,10 @@ facts: unknown,
  * The checks, in order.
  */
 steps: Array<Step>, 
+/**
+ * What became of the message since it was taken, oldest first; the newest 200.
+ */
+attempts: Array<QueueAttempt>, 
 /**
  * Number of the entry.
  */
@@ -542,6 +630,42 @@ until_ms: number,
  */
 last_login: string, };
 
+export type PausedDestination = { 
+/**
+ * mailbox, relay or domain:NAME.
+ */
+destination: string, 
+/**
+ * Recipients that wait for it.
+ */
+waiting: number, 
+/**
+ * Tried again then, milliseconds since 1970; in the past while it is being tried.
+ */
+until_ms: number, 
+/**
+ * What was said at the last attempt.
+ */
+reason: string, };
+
+export type QueueGlance = { 
+/**
+ * Recipients on their way.
+ */
+waiting: number, 
+/**
+ * Recipients that somebody holds.
+ */
+held: number, 
+/**
+ * When the oldest message in it was accepted, milliseconds since 1970.
+ */
+oldest_at_ms: number | null, 
+/**
+ * Destinations that cannot be reached, at most 20.
+ */
+paused: Array<PausedDestination>, };
+
 export type Overview = { 
 /**
  * Messages taken since midnight.
@@ -570,7 +694,235 @@ blocked: Array<BlockedAddress>,
 /**
  * Number of users.
  */
-users: number, };
+users: number, 
+/**
+ * The queue.
+ */
+queue: QueueGlance, };
+
+export type QueueRow = { 
+/**
+ * Number of the recipient.
+ */
+id: number, 
+/**
+ * Number of the message, the same for all its recipients.
+ */
+message: number, 
+/**
+ * Opens the entry of the mail log.
+ */
+token: string, 
+/**
+ * MAIL FROM; empty for the null sender.
+ */
+sender: string, 
+/**
+ * The recipient.
+ */
+recipient: string, 
+/**
+ * Where it goes: mailbox, relay or domain:NAME.
+ */
+destination: string, 
+/**
+ * Octets.
+ */
+size: number, 
+/**
+ * Its subject, or empty.
+ */
+subject: string, 
+/**
+ * When it was accepted, milliseconds since 1970.
+ */
+accepted_at_ms: number, 
+/**
+ * waiting, sending, held or returning.
+ */
+state: "waiting" | "sending" | "held" | "returning", 
+/**
+ * Attempts so far.
+ */
+attempts: number, 
+/**
+ * When it is tried next, milliseconds since 1970; means something while it waits.
+ */
+next_at_ms: number, 
+/**
+ * When it goes back to the sender, milliseconds since 1970.
+ */
+expires_at_ms: number, 
+/**
+ * What was said at the last attempt, of it or of its destination; or empty.
+ */
+reason: string, };
+
+export type QueueFilter = { 
+/**
+ * Part of an address, the sender, the subject, the token, the destination or the reason; empty for all.
+ */
+text: string, 
+/**
+ * waiting, sending, held or returning; empty or all for every one.
+ */
+state: QueueRow["state"] | "all" | "", 
+/**
+ * Only this destination: mailbox, relay or domain:NAME.
+ */
+destination: string | null, };
+
+export type QueuePage = { 
+/**
+ * Newest first.
+ */
+rows: Array<QueueRow>, 
+/**
+ * All that match.
+ */
+total: number, 
+/**
+ * Whether older ones follow.
+ */
+more: boolean, };
+
+export type QueueEntry = { 
+/**
+ * The row.
+ */
+row: QueueRow, 
+/**
+ * The attempts for this recipient, oldest first.
+ */
+attempts: Array<QueueAttempt>, 
+/**
+ * The header block of the message, at most 16 KB of it.
+ */
+head: string, };
+
+export type QueueAct = "retry" | "hold" | "release" | "return" | "remove";
+
+export type QueueWhich = { "ids": Array<number> } | { "matching": QueueFilter };
+
+export type RelayPasswordStatus = { 
+/**
+ * Whether one is stored.
+ */
+is_set: boolean, 
+/**
+ * Where it is: in the desktop's keychain, or in the data folder's database file.
+ */
+place: "keychain" | "file" | null, };
+
+export type RelayTest = { 
+/**
+ * As `delivery.relay_server`.
+ */
+server: string, 
+/**
+ * As `delivery.relay_port`.
+ */
+port: number, 
+/**
+ * As `delivery.relay_tls`.
+ */
+tls: boolean, 
+/**
+ * As `delivery.relay_tls_mode`.
+ */
+tls_mode: RelayTlsMode, 
+/**
+ * As `delivery.relay_certificate`.
+ */
+certificate: RelayCertificate, 
+/**
+ * As `delivery.relay_auth`.
+ */
+auth: boolean, 
+/**
+ * As `delivery.relay_username`.
+ */
+username: string, 
+/**
+ * The password; `null` for the stored one.
+ */
+password: string | null, 
+/**
+ * As `delivery.relay_auth_in_clear`.
+ */
+auth_in_clear: boolean, 
+/**
+ * Sender to try; `null` or empty for none.
+ */
+from: string | null, 
+/**
+ * Recipient to try; `null` or empty for none.
+ */
+to: string | null, };
+
+export type StepName = "dns" | "connect" | "greeting" | "ehlo" | "tls" | "auth" | "mail" | "quit";
+
+export type StepResult = "running" | "passed" | "failed" | "skipped";
+
+export type SeenCertificate = { 
+/**
+ * Whose it is.
+ */
+subject: string, 
+/**
+ * Who signed it.
+ */
+issuer: string, 
+/**
+ * Host names and addresses it is made for, at most 20.
+ */
+names: Array<string>, 
+/**
+ * Valid from then, milliseconds since 1970.
+ */
+valid_from_ms: number, 
+/**
+ * Valid until then, milliseconds since 1970.
+ */
+valid_until_ms: number, 
+/**
+ * SHA-256 over it, 64 hex digits: what `relay_certificate` takes as `pin`.
+ */
+sha256: string, 
+/**
+ * Whether it stood what was asked of it.
+ */
+verified: boolean, 
+/**
+ * Why not.
+ */
+problem: string | null, };
+
+export type RelayStep = { 
+/**
+ * Which.
+ */
+step: StepName, 
+/**
+ * How far it is.
+ */
+result: StepResult, 
+/**
+ * What it came to and what to do, in words; empty while it runs.
+ */
+text: string, 
+/**
+ * What was said, with `C:` for our lines, `S:` for the relay's and `--` for what happened beside. No password is in it.
+ */
+transcript: Array<string>, 
+/**
+ * How long it took, in milliseconds.
+ */
+took_ms: number, 
+/**
+ * The certificate that the relay showed, in the step `tls`.
+ */
+certificate: SeenCertificate | null, };
 
 export type Identity = { 
 /**

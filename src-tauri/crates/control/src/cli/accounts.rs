@@ -184,7 +184,8 @@ pub(super) fn group(control: &Control, verb: GroupVerb, output: &Output) -> Resu
     }
 }
 
-fn password() -> Result<Zeroizing<String>, Failure> {
+/// The first line of standard input.
+pub(super) fn password() -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::new());
     std::io::stdin()
         .take(MAX_PASSWORD_INPUT)

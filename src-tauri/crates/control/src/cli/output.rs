@@ -14,7 +14,11 @@ pub(super) struct Output {
 impl Output {
     /// Prints a value, in words unless JSON was asked for.
     pub(super) fn value<T: Serialize>(&self, value: &T, words: impl FnOnce(&T) -> String) {
-        let text = if self.json { json(value) } else { words(value) };
+        let text = if self.json {
+            json(value)
+        } else {
+            shown(&words(value))
+        };
         // Whoever closed the pipe has read enough.
         let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
     }
@@ -38,7 +42,7 @@ impl Output {
 }
 
 /// Text for a terminal: a document or a file name can hold characters that would steer it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.replace(steers, "\u{fffd}")
 }

@@ -1,6 +1,7 @@
 //! `serve`: the server without a window.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,14 +10,14 @@ use server::{Supervisor, Wish};
 use store::{DataDir, Lock, LockError, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, Keychain};
 
 /// How often the state is looked at until it is ready.
 const LOOK: Duration = Duration::from_millis(5);
 const WATCH: Duration = Duration::from_millis(500);
 
 /// Serves until SIGTERM or SIGINT, then lets running transactions end.
-pub(super) fn serve(folder: &DataDir) -> Result<(), Failure> {
+pub(super) fn serve(folder: &DataDir, keychain: Option<Arc<dyn Keychain>>) -> Result<(), Failure> {
     log_to_stderr();
     let store = Store::open(folder)?;
     let lock = Lock::acquire(folder).map_err(|error| match error {
@@ -34,7 +35,7 @@ pub(super) fn serve(folder: &DataDir) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
         let began = server::clock::now_ms();
-        let supervisor = Supervisor::start(store.clone(), lock, Wish::Run).map_err(io)?;
+        let supervisor = Supervisor::start(store.clone(), lock, Wish::Run, keychain).map_err(io)?;
         let mut ready = false;
         let outcome = loop {
             let pause = if ready { WATCH } else { LOOK };

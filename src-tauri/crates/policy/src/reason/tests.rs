@@ -66,10 +66,7 @@ fn next(reason: &Reason) -> Option<Reason> {
         R::TrustedSenderNotLocal { .. } => R::NoSuchUser {
             recipient: recipient(),
         },
-        R::NoSuchUser { .. } => R::OtherDomainsNotServed {
-            recipient: recipient(),
-        },
-        R::OtherDomainsNotServed { .. } => R::NothingSentTooManyRecipients {
+        R::NoSuchUser { .. } => R::NothingSentTooManyRecipients {
             count: 11,
             limit: 10,
         },

@@ -6,6 +6,7 @@ use smtp::{Address, ForwardPath, ReversePath};
 
 use super::{qualify, sender_address, wire, wire_path};
 use crate::decision::Finding;
+use crate::destination::{Destination, Way, destination};
 use crate::facts::{Facts, Port};
 use crate::plan::{Target, target};
 use crate::reason::Reason;
@@ -187,22 +188,17 @@ pub(crate) fn exists(facts: &Facts, settings: &Settings) -> Finding {
     }
 }
 
-/// There is a way to the recipient. Other domains have none as long as there is no delivery to them.
+/// Which way the mail would take. There always is one; whether it can be gone, the queue finds out.
 pub(crate) fn route(facts: &Facts, settings: &Settings) -> Finding {
     let Some(path) = &facts.recipient else {
         return Finding::skip("no recipient");
     };
-    match target(path, settings) {
-        Target::Elsewhere => {
-            let recipient = wire_path(path);
-            Finding::refuse(
-                &recipient,
-                Reason::OtherDomainsNotServed {
-                    recipient: recipient.clone(),
-                },
-            )
-        }
-        Target::Nobody => Finding::skip("nobody to deliver to"),
-        _ => Finding::pass(path.to_string(), "delivered here"),
-    }
+    let way = match target(path, settings) {
+        Target::Nobody => return Finding::skip("nobody to deliver to"),
+        Target::Elsewhere => path
+            .address()
+            .map_or(Destination::Relay, |address| destination(address, settings)),
+        Target::User(_) | Target::Group(_) | Target::Postmaster(_) => Destination::Mailbox,
+    };
+    Finding::pass(path.to_string(), Way(&way, settings).to_string())
 }

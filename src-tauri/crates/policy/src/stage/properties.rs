@@ -83,7 +83,7 @@ fn machine() -> impl Strategy<Value = MachineNetwork> {
 prop_compose! {
     /// Any settings, also some that the checks would not take.
     fn settings()(
-        flags in any::<[bool; 5]>(),
+        flags in any::<[bool; 6]>(),
         domain in option::of(domain()),
         additional_domains in prop::collection::vec(domain(), 0..3),
         local_networks in option::of(prop::collection::vec(network(), 0..4)),
@@ -98,6 +98,7 @@ prop_compose! {
             general.sender_must_match_login,
             general.auth_requires_tls,
             general.disable_auto_forwarding,
+            settings.delivery.relay_enabled,
         ] = flags;
         general.domain = domain;
         general.additional_domains = additional_domains;

@@ -76,7 +76,7 @@ fn the_first_refusal_answers_and_the_others_are_kept_in_the_trace() {
         .filter(|step| step.result == "refuse")
         .map(|step| &*step.check)
         .collect();
-    assert_eq!(refused, ["max_recipients", "relay_control", "route"]);
+    assert_eq!(refused, ["max_recipients", "relay_control"]);
     assert_eq!(
         decision.trace[0].setting.as_deref(),
         Some("general.max_recipients")

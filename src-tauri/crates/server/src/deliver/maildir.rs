@@ -1,21 +1,20 @@
 //! Delivery into Maildirs: one folder a user, one file a message.
 //!
-//! A message is complete and on the disk before it can be seen: written to `tmp`, flushed, renamed into `new`, and the
-//! folder flushed as well. Either all mailboxes of a message get it or, as far as the disk still obeys, none.
+//! A message is complete before it can be seen: written to `tmp`, renamed into `new`. Its copies are on the disk after
+//! [`flush`], which one call does for hundreds of them; until then the spool answers for the message, and delivers it again
+//! after a power cut, under the same name.
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
-use settings::accounts::MAX_USERS;
 use settings::{Mailbox, Problem, Settings};
+use store::spool::Content;
 
-use crate::content::Content;
+/// Octets copied at once from the spool.
+const COPIED: usize = 256 << 10;
 
 /// One copy to write: the mailbox and what stands above the message as it came.
 #[derive(Debug)]
@@ -24,20 +23,6 @@ pub struct Copy {
     pub mailbox: String,
     /// Return-Path, Delivered-To and Received, each ended by CRLF.
     pub head: String,
-}
-
-/// Files that lie in `new`, so that they can be taken back while nobody was told of them.
-#[derive(Debug, Default)]
-pub struct Delivered(Vec<PathBuf>);
-
-impl Delivered {
-    /// Removes the files again, because the message could not be acknowledged after all.
-    pub fn take_back(self) {
-        for path in self.0 {
-            // What cannot be removed stays: a copy too many is better than one lost.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 /// Whether mail can be stored below the folder that the settings name: makes it if need be, and writes a file.
@@ -63,115 +48,152 @@ pub fn try_root(settings: &Settings) -> Result<(), Problem> {
     })
 }
 
-/// A file in `tmp` that goes away unless it reaches `new`.
-struct Pending {
-    tmp: PathBuf,
-    new: PathBuf,
+/// A message of which copies are written.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// What every copy holds below its head.
+    pub content: &'a Content,
+    /// Name of the file in each mailbox; see [`file_name`].
+    pub name: &'a str,
+    /// Octets of the content that are left out, in order and apart from each other.
+    pub skip: Vec<Range<u64>>,
 }
 
-impl Drop for Pending {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.tmp);
+impl<'a> Message<'a> {
+    /// Leaves the Return-Path fields of earlier hops out of every copy: RFC 5321 §4.4 has the final delivery make the only
+    /// one. Blocking.
+    ///
+    /// # Errors
+    /// What reading the spool says.
+    pub fn new(content: &'a Content, name: &'a str) -> io::Result<Self> {
+        let most = usize::try_from(message::MAX_HEADER_BLOCK).unwrap_or(usize::MAX);
+        let ranges = match content {
+            Content::Memory(bytes) => message::trace::return_path_fields(bytes),
+            Content::File(_) => message::trace::return_path_fields(&content.read_at(0, most)?),
+        };
+        let wide = |range: Range<usize>| range.start as u64..range.end as u64;
+        Ok(Self {
+            content,
+            name,
+            skip: ranges.into_iter().map(wide).collect(),
+        })
     }
 }
 
-/// Writes all copies durably below `root`; blocking.
+/// The name of a message's file: the same whenever the message is delivered again after a crash, so that a copy that may
+/// be there already is replaced and not doubled; different for every message of every folder with this host name.
+pub fn file_name(accepted_at_ms: i64, message: i64, host: &str) -> String {
+    format!("{}.M{message:x}.{host}", accepted_at_ms / 1000)
+}
+
+/// Writes one copy below `root` and shows it to the mailbox's readers. A crash of the program loses nothing of it; a power
+/// cut may, until [`flush`] was called. Blocking.
 ///
 /// # Errors
-/// The first failure; then no copy of this message is left in any mailbox.
-pub fn deliver(
-    root: &Path,
-    host: &str,
-    copies: &[Copy],
-    content: &Content,
-) -> io::Result<Delivered> {
-    let mut pending = Vec::with_capacity(copies.len());
-    for copy in copies {
-        pending.push(write_copy(root, host, copy, content)?);
-    }
-    let mut delivered = Delivered::default();
-    for file in &pending {
-        if let Err(error) = publish(file) {
-            delivered.0.push(file.new.clone());
-            delivered.take_back();
-            return Err(error);
-        }
-        delivered.0.push(file.new.clone());
-    }
-    Ok(delivered)
-}
-
-fn publish(file: &Pending) -> io::Result<()> {
-    fs::rename(&file.tmp, &file.new)?;
-    flush_folder(file.new.parent().unwrap_or(&file.new))
-}
-
-fn write_copy(root: &Path, host: &str, copy: &Copy, content: &Content) -> io::Result<Pending> {
+/// What the disk says; then nothing of the copy is left, as far as the disk still obeys.
+pub fn write(root: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> {
     let maildir = root.join(&copy.mailbox);
-    make_maildir(root, &maildir)?;
-    let name = unique_name(host);
-    let pending = Pending {
-        tmp: maildir.join("tmp").join(&name),
-        new: maildir.join("new").join(&name),
-    };
+    match put(&maildir, copy, message) {
+        // The mailbox is new, or somebody removed it: it is made, once.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_maildir(&maildir)?;
+            put(&maildir, copy, message)
+        }
+        done => done,
+    }
+}
+
+fn put(maildir: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> {
+    let tmp = maildir.join("tmp").join(message.name);
+    let written = write_file(&tmp, copy, message)
+        .and_then(|()| fs::rename(&tmp, maildir.join("new").join(message.name)));
+    if written.is_err() {
+        let _ = fs::remove_file(&tmp);
+    }
+    written
+}
+
+fn write_file(tmp: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> {
+    // What a crash left under this name is ours.
     let mut file = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(&pending.tmp)?;
-    file.write_all(copy.head.as_bytes())?;
-    content.copy_to(&mut file)?;
-    file.sync_data()?;
-    Ok(pending)
+        .open(tmp)?;
+    match message.content {
+        Content::Memory(bytes) => {
+            let mut whole = Vec::with_capacity(copy.head.len() + bytes.len());
+            whole.extend_from_slice(copy.head.as_bytes());
+            let bound = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            for range in kept(&message.skip) {
+                let range = bound(range.start)..bound(range.end);
+                whole.extend_from_slice(bytes.get(range).unwrap_or_default());
+            }
+            file.write_all(&whole)
+        }
+        Content::File(_) => {
+            file.write_all(copy.head.as_bytes())?;
+            for range in kept(&message.skip) {
+                copy_range(message.content, range, &mut file)?;
+            }
+            Ok(())
+        }
+    }
 }
 
-/// Makes the three folders, and flushes what names them, so that the message is found after a power cut too. Folders
-/// that are there already may have been made just before a crash, so they are flushed once in each process as well.
-fn make_maildir(root: &Path, maildir: &Path) -> io::Result<()> {
-    static FLUSHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    let known = |set: &BTreeSet<PathBuf>| set.contains(maildir);
-    let is_flushed = known(&FLUSHED.lock().unwrap_or_else(PoisonError::into_inner));
-    if is_flushed && maildir.join("new").is_dir() && maildir.join("tmp").is_dir() {
-        return Ok(());
+/// What lies between the gaps.
+fn kept(skip: &[Range<u64>]) -> impl Iterator<Item = Range<u64>> {
+    let starts = std::iter::once(0).chain(skip.iter().map(|gap| gap.end));
+    let ends = skip
+        .iter()
+        .map(|gap| gap.start)
+        .chain(std::iter::once(u64::MAX));
+    starts.zip(ends).map(|(start, end)| start..end)
+}
+
+fn copy_range(content: &Content, range: Range<u64>, to: &mut File) -> io::Result<()> {
+    let mut at = range.start;
+    while at < range.end {
+        let most = usize::try_from(range.end - at)
+            .unwrap_or(COPIED)
+            .min(COPIED);
+        let part = content.read_at(at, most)?;
+        if part.is_empty() {
+            break;
+        }
+        at += part.len() as u64;
+        to.write_all(&part)?;
     }
+    Ok(())
+}
+
+/// Waits until everything that was written below `root` is on the disk. Blocking.
+///
+/// # Errors
+/// What the disk says, also of what it failed to write since the last call.
+pub fn flush(root: &Path) -> io::Result<()> {
+    let folder = File::open(root)?;
+    rustix::fs::syncfs(&folder)?;
+    Ok(())
+}
+
+/// Makes the three folders of a mailbox.
+fn make_maildir(maildir: &Path) -> io::Result<()> {
     for part in ["tmp", "cur", "new"] {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(maildir.join(part))?;
     }
-    flush_folder(maildir)?;
-    flush_folder(root)?;
-    let mut flushed = FLUSHED.lock().unwrap_or_else(PoisonError::into_inner);
-    // One entry a mailbox; should there be more than users can be, it begins anew and only flushes once too often.
-    if flushed.len() > MAX_USERS {
-        flushed.clear();
-    }
-    flushed.insert(maildir.to_owned());
     Ok(())
-}
-
-fn flush_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Unique over processes, restarts and threads, as the Maildir convention asks: time, process, counter, host.
-fn unique_name(host: &str) -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "{}.M{:06}P{}Q{count}.{host}",
-        now.as_secs(),
-        now.subsec_micros(),
-        std::process::id()
-    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
     use super::*;
 
     fn copy(mailbox: &str) -> Copy {
@@ -179,6 +201,10 @@ mod tests {
             mailbox: mailbox.into(),
             head: format!("Delivered-To: {mailbox}@office.example\r\n"),
         }
+    }
+
+    fn content(bytes: &[u8]) -> Content {
+        Content::Memory(Arc::new(bytes.to_vec()))
     }
 
     fn files(folder: &Path) -> Vec<PathBuf> {
@@ -190,15 +216,10 @@ mod tests {
     #[test]
     fn each_mailbox_gets_one_complete_private_file() {
         let root = tempfile::tempdir().unwrap();
-        let content = Content::from_bytes(b"Subject: x\r\n\r\nbody\r\n");
-        deliver(
-            root.path(),
-            "mail.office.example",
-            &[copy("alice"), copy("bob")],
-            &content,
-        )
-        .unwrap();
+        let content = content(b"Subject: x\r\n\r\nbody\r\n");
+        let message = Message::new(&content, "1.M2.mail.office.example").unwrap();
         for user in ["alice", "bob"] {
+            write(root.path(), &copy(user), &message).unwrap();
             let new = files(&root.path().join(user).join("new"));
             assert_eq!(new.len(), 1);
             let text = fs::read_to_string(&new[0]).unwrap();
@@ -212,29 +233,41 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
             assert!(files(&root.path().join(user).join("tmp")).is_empty());
         }
+        flush(root.path()).unwrap();
     }
 
     #[test]
-    fn when_one_mailbox_fails_none_gets_the_message() {
+    fn a_message_that_is_delivered_again_is_there_once() {
+        let root = tempfile::tempdir().unwrap();
+        let content = content(b"x");
+        let name = file_name(1_700_000_000_000, 77, "h");
+        let message = Message::new(&content, &name).unwrap();
+        write(root.path(), &copy("alice"), &message).unwrap();
+        write(root.path(), &copy("alice"), &message).unwrap();
+        assert_eq!(files(&root.path().join("alice/new")).len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("bob"), "not a folder").unwrap();
-        let content = Content::from_bytes(b"x");
-        assert!(deliver(root.path(), "h", &[copy("alice"), copy("bob")], &content).is_err());
-        assert!(files(&root.path().join("alice/new")).is_empty());
-        assert!(files(&root.path().join("alice/tmp")).is_empty());
+        let content = content(b"x");
+        let message = Message::new(&content, "n").unwrap();
+        assert!(write(root.path(), &copy("bob"), &message).is_err());
     }
 
     #[test]
-    fn a_delivery_can_be_taken_back() {
+    fn the_return_path_of_an_earlier_hop_is_left_out() {
         let root = tempfile::tempdir().unwrap();
-        let done = deliver(
-            root.path(),
-            "h",
-            &[copy("alice")],
-            &Content::from_bytes(b"x"),
-        )
-        .unwrap();
-        done.take_back();
-        assert!(files(&root.path().join("alice/new")).is_empty());
+        let content = content(
+            b"Return-Path: <a@b>\r\n\t(old)\r\nSubject: s\r\nreturn-path:<c>\r\n\r\nReturn-Path: kept\r\n",
+        );
+        let message = Message::new(&content, "n").unwrap();
+        write(root.path(), &copy("alice"), &message).unwrap();
+        let text = fs::read_to_string(root.path().join("alice/new/n")).unwrap();
+        assert_eq!(
+            text,
+            "Delivered-To: alice@office.example\r\nSubject: s\r\n\r\nReturn-Path: kept\r\n"
+        );
     }
 }

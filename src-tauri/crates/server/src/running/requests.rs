@@ -153,8 +153,12 @@ impl Running {
                     self.shared.certificates.replace(loaded);
                 }
                 let revision = snapshot.revision.0;
+                let settings = snapshot.settings.clone();
                 self.problem = None;
                 self.shared.current.replace(snapshot);
+                if effects.routes {
+                    self.route_anew(&settings).await;
+                }
                 self.publish();
                 return Applied::Revision(revision);
             }

@@ -1,16 +1,18 @@
-//! The end of a transaction with a message: decide, plan, deliver durably, write it down, and only then say 250.
+//! The end of a transaction with a message: decide, plan, store durably, and only then say 250.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use message::trace::{self, Received};
 use policy::{Plan, Reason, Stage, decide, plan};
-use smtp::{Answer, Reply};
+use smtp::{Answer, Domain, Reply};
+use store::StoreError;
+use store::queue::{Accepted, MOST_RECIPIENTS};
+use store::spool::Content;
 
 use super::{Conversation, Transaction};
-use crate::content::Content;
-use crate::deliver::maildir::{self, Copy, Delivered};
+use crate::content::Arrived;
+use crate::queue::{self, Carriage, mail, report};
 use crate::record::note;
 use crate::{clock, gather};
 
@@ -49,51 +51,34 @@ impl Conversation {
         answer
     }
 
-    /// Delivers, writes the journal, and only then gives the reply that makes us answerable for the message.
+    /// Takes the message over, durably, and only then gives the reply that makes us answerable for it.
     async fn carry_out(&mut self, transaction: &mut Transaction) -> Result<Reply, Reason> {
         let plan = plan(&self.facts, &self.snapshot.settings);
         for step in &plan.trace {
             transaction.record.step(step.clone());
         }
-        // Every accepted recipient leads to a mailbox; should that ever fail, the client keeps the message.
-        if plan.deliveries.is_empty() {
+        // Every accepted recipient leads somewhere; should that ever fail, the client keeps the message.
+        if plan.deliveries.is_empty() || plan.deliveries.len() > MOST_RECIPIENTS {
             return Err(Reason::StorageFailed);
         }
-        let content = std::mem::take(&mut transaction.arriving)
+        let arrived = std::mem::take(&mut transaction.arriving)
             .finish(&self.shared.spool())
-            .await;
-        let content = content.map_err(|error| reason_of(&error))?;
-        let copies = self.copies(&plan, &transaction.record.token);
-        let delivered = self.deliver(copies, content).await.map_err(|error| {
-            tracing::error!("a message could not be stored: {error}");
-            reason_of(&error)
-        })?;
+            .await
+            .map_err(|error| {
+                tracing::error!("a message could not be stored: {error}");
+                reason_of(&error)
+            })?;
         let reply = Reply::new(
             250,
             (0, 0),
             format!("Ok: queued as {}", transaction.record.token),
         );
         transaction.record.accepted(&reply);
-        let entry =
-            transaction
-                .record
-                .entry(&self.facts, &self.snapshot.settings, self.snapshot.revision);
-        let written = self
-            .shared
-            .store
-            .write(move |tx| store::journal::upsert(tx, &entry))
-            .await;
-        if let Err(error) = written {
-            tracing::error!(
-                "the mail log could not be written, so the message was not taken: {error}"
-            );
+        let accepted = self.accepted(&plan, transaction, &arrived.content);
+        if let Err(error) = self.take_over(accepted, arrived).await {
+            tracing::error!("a message was not taken: {error}");
             transaction.record.not_accepted();
-            // Its end is waited for, so that the client does not come again before the copies are gone.
-            let taken_back = tokio::task::spawn_blocking(move || delivered.take_back()).await;
-            if taken_back.is_err() {
-                tracing::error!("copies of a message that was put off may be left");
-            }
-            let full = matches!(error, store::StoreError::Full { .. });
+            let full = matches!(error, StoreError::Full { .. });
             return Err(if full {
                 Reason::StorageFull
             } else {
@@ -107,41 +92,95 @@ impl Conversation {
         Ok(reply)
     }
 
-    async fn deliver(&self, copies: Vec<Copy>, mut content: Content) -> io::Result<Delivered> {
-        let root: PathBuf = self.shared.mail_root(&self.snapshot);
-        let snapshot = Arc::clone(&self.snapshot);
-        let work = move || {
-            let host = snapshot
-                .settings
-                .general
-                .hostname
-                .as_ref()
-                .map_or("localhost", |name| name.ascii());
-            content.drop_return_path()?;
-            maildir::deliver(&root, host, &copies, &content)
+    /// What the store takes over in one change.
+    fn accepted(&self, plan: &Plan, transaction: &Transaction, content: &Content) -> Accepted {
+        let facts = &self.facts;
+        let settings = &self.snapshot.settings;
+        let seen = transaction.look.seen();
+        let carriage = Carriage {
+            mail: facts.envelope.parameters.clone(),
+            eight_bit_header: seen.eight_bit_header,
+            eight_bit_body: seen.eight_bit_body,
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(io::Error::other)?
+        let head = self.received(plan, &transaction.record.token);
+        let now_ms = clock::now_ms();
+        let sender = facts.envelope.sender.as_ref();
+        Accepted {
+            token: transaction.record.token.clone(),
+            accepted_at_ms: now_ms,
+            sender: sender.map(mail::sender_text).unwrap_or_default(),
+            parameters: carriage.to_text(),
+            subject: transaction.record.subject.clone().unwrap_or_default(),
+            size: head.len() as u64 + content.length(),
+            head,
+            recipients: plan
+                .deliveries
+                .iter()
+                .map(|one| report::new_recipient(one, &settings.delivery, now_ms, false))
+                .collect(),
+            entry: transaction
+                .record
+                .entry(facts, settings, self.snapshot.revision),
+        }
     }
 
-    /// What stands above the message in each mailbox. RFC 5321 §4.4: one Return-Path and one Received of ours.
-    fn copies(&self, plan: &Plan, token: &str) -> Vec<Copy> {
+    /// Has it stored, and hands it on from memory where its destinations have room for it.
+    async fn take_over(&self, mut accepted: Accepted, arrived: Arrived) -> Result<(), StoreError> {
+        let queue = &self.shared.queue;
+        let octets = mail::octets(&arrived.content);
+        let mut places: Vec<String> = Vec::new();
+        let mut full: Vec<String> = Vec::new();
+        for recipient in &mut accepted.recipients {
+            let destination = &recipient.destination;
+            if !places.contains(destination) && !full.contains(destination) {
+                let list = if queue.reserve(destination, octets, accepted.accepted_at_ms) {
+                    &mut places
+                } else {
+                    &mut full
+                };
+                list.push(destination.clone());
+            }
+            recipient.sending = places.contains(destination);
+        }
+        let accepted = Arc::new(accepted);
+        let (mine, content) = (Arc::clone(&accepted), arrived.content.clone());
+        let stored = self
+            .shared
+            .store
+            .note(move |tx| store::queue::accept(tx, &mine, &content))
+            .await;
+        let id = match stored {
+            Ok(id) => id,
+            Err(error) => {
+                for place in places {
+                    queue.unreserve(&place, octets);
+                }
+                return Err(error);
+            }
+        };
+        let content = arrived.content.clone();
+        arrived.keep();
+        for place in full {
+            queue.waits(&place, accepted.accepted_at_ms);
+        }
+        queue::hand_on(&self.shared, id, &accepted, content, places);
+        Ok(())
+    }
+
+    /// Our trace field. RFC 5321 §4.4: one Received of ours.
+    fn received(&self, plan: &Plan, token: &str) -> String {
         let facts = &self.facts;
         let tls = facts.client.tls.as_ref();
-        let one = if let [only] = plan.deliveries.as_slice() {
-            Some(only.recipient.clone())
-        } else {
-            None
+        let one = match plan.deliveries.as_slice() {
+            [only] => Some(only.recipient.clone()),
+            _ => None,
         };
-        let Some(by) = self.snapshot.settings.general.hostname.clone() else {
-            return Vec::new();
-        };
-        let received = Received {
+        let by = self.snapshot.settings.general.hostname.clone();
+        Received {
             from_helo: facts.helo.clone().unwrap_or_default(),
             client_ip: facts.client.ip,
             client_name: None,
-            by,
+            by: by.unwrap_or_else(Domain::localhost),
             with: trace::protocol(
                 self.extended,
                 self.smtputf8,
@@ -156,23 +195,7 @@ impl Conversation {
             for_: one,
             date: clock::mail_date(clock::now_ms()),
         }
-        .to_header();
-        let return_path = facts
-            .envelope
-            .sender
-            .as_ref()
-            .map(trace::return_path)
-            .unwrap_or_default();
-        plan.deliveries
-            .iter()
-            .map(|delivery| Copy {
-                mailbox: delivery.mailbox.clone(),
-                head: format!(
-                    "{return_path}{}{received}",
-                    trace::delivered_to(&delivery.recipient)
-                ),
-            })
-            .collect()
+        .to_header()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::command::{Body, MailParameters, RcptParameters};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-pub(super) fn profile(words: &str) -> Profile {
+pub(crate) fn profile(words: &str) -> Profile {
     let mut profile = Profile {
         role: Role::Inbound,
         hostname: Domain::parse("mx.office.example").unwrap(),
@@ -43,7 +43,7 @@ pub(super) fn profile(words: &str) -> Profile {
     profile
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -67,7 +67,7 @@ fn unescape(text: &str) -> Vec<u8> {
     out
 }
 
-fn expand(text: &str) -> String {
+pub(crate) fn expand(text: &str) -> String {
     let mut text = text.to_owned();
     while let Some(open) = text.find('{') {
         let close = text[open..].find('}').unwrap() + open;

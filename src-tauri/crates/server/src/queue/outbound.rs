@@ -1,0 +1,321 @@
+//! Sends mail to other servers: opens a connection for a destination, and uses it for as much as there is.
+
+use std::io;
+use std::sync::Arc;
+
+use policy::Destination;
+use policy::attempt::destination_pause_ms;
+use smtp::client::{Outcome, Trouble};
+use store::queue::Pause;
+
+use super::lanes::Turn;
+use super::mail::{Job, Mail, Waiting};
+use super::settle;
+use crate::clock;
+use crate::deliver::link::{self, Body, Link, Outgoing, OutgoingRecipient};
+use crate::deliver::route::route;
+use crate::shared::Shared;
+
+/// Messages over one connection; then a new one shares the load among the servers behind the name.
+const MOST_ON_LINK: usize = 1_000;
+/// Recipients in one transaction (RFC 5321 §4.5.3.1.8 has every server take a hundred).
+const MOST_RECIPIENTS: usize = 100;
+
+/// Head and content of a message as the next server gets them.
+struct Whole(Arc<Mail>);
+
+impl Body for Whole {
+    fn read_at(&self, offset: u64, max: usize) -> io::Result<Vec<u8>> {
+        let head = self.0.head.as_bytes();
+        let length = head.len() as u64;
+        if offset >= length {
+            return self.0.content.read_at(offset - length, max);
+        }
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut part = head.get(from..).unwrap_or_default().to_vec();
+        part.truncate(max);
+        if part.len() < max {
+            part.extend(self.0.content.read_at(0, max - part.len())?);
+        }
+        Ok(part)
+    }
+}
+
+fn outgoing(mail: &Arc<Mail>, recipients: &[Waiting]) -> Outgoing {
+    let carriage = &mail.carriage;
+    Outgoing {
+        sender: mail.sender.clone(),
+        size: mail.head.len() as u64 + mail.content.length(),
+        body: Arc::new(Whole(Arc::clone(mail))),
+        eight_bit: carriage.eight_bit_body || carriage.eight_bit_header,
+        smtputf8: carriage.eight_bit_header,
+        ret: carriage.mail.ret,
+        envid: carriage.mail.envid.clone(),
+        recipients: recipients
+            .iter()
+            .map(|waiting| OutgoingRecipient {
+                id: waiting.id,
+                address: waiting.address.clone(),
+                parameters: waiting.parameters.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// Works on a lane until it has been empty for a while or the destination cannot be reached.
+pub(crate) async fn work(shared: Arc<Shared>, destination: String) {
+    let mut link: Option<Link> = None;
+    let mut used = 0;
+    while let Turn::Work(job) = shared.queue.lanes.next(&destination).await {
+        let octets = job.octets();
+        let worker = Worker {
+            shared: &shared,
+            destination: &destination,
+        };
+        if used >= MOST_ON_LINK
+            && let Some(old) = link.take()
+        {
+            old.quit().await;
+            used = 0;
+        }
+        let reached = worker.deliver(&mut link, job).await;
+        used += 1;
+        shared.queue.lanes.done(&destination, octets);
+        if !reached || shared.stop.is_cancelled() {
+            shared.queue.lanes.leave(&destination);
+            break;
+        }
+    }
+    if let Some(link) = link {
+        link.quit().await;
+    }
+}
+
+struct Worker<'a> {
+    shared: &'a Arc<Shared>,
+    destination: &'a str,
+}
+
+impl Worker<'_> {
+    /// Sends one message. Whether the destination could be reached.
+    async fn deliver(&self, link: &mut Option<Link>, job: Job) -> bool {
+        let Job { mail, recipients } = job;
+        let mut rest = recipients;
+        while !rest.is_empty() {
+            let later = rest.split_off(rest.len().min(MOST_RECIPIENTS));
+            if let Err((trouble, part)) = self.send(link, &mail, rest).await {
+                let all = part.into_iter().chain(later).collect();
+                self.not_reached(&mail, all, trouble).await;
+                return false;
+            }
+            rest = later;
+        }
+        true
+    }
+
+    /// One transaction. An error says why there is no connection, and gives the recipients back.
+    async fn send(
+        &self,
+        link: &mut Option<Link>,
+        mail: &Arc<Mail>,
+        recipients: Vec<Waiting>,
+    ) -> Result<(), (Trouble, Vec<Waiting>)> {
+        let outgoing = outgoing(mail, &recipients);
+        for _ in 0..2 {
+            if !link.as_ref().is_some_and(Link::is_alive) {
+                match self.open().await {
+                    Ok(new) => *link = Some(new),
+                    Err(trouble) => return Err((trouble, recipients)),
+                }
+            }
+            let Some(open) = link.as_mut() else { break };
+            let outcomes = open.send(&outgoing).await;
+            // A connection that was kept open and turns out to be gone says nothing about this message.
+            if outcomes.iter().any(|(_, outcome)| is_stale(outcome)) {
+                *link = None;
+                continue;
+            }
+            let hop = describe(open);
+            if !open.is_alive() {
+                *link = None;
+            }
+            self.sent(mail, recipients, outcomes, &hop).await;
+            return Ok(());
+        }
+        let trouble =
+            Trouble::new((4, 4, 2), "the connection was lost again and again").whole_hop();
+        Err((trouble, recipients))
+    }
+
+    async fn open(&self) -> Result<Link, Trouble> {
+        let shared = self.shared;
+        let snapshot = shared.current.get();
+        let destination = Destination::parse(self.destination).ok_or_else(|| {
+            Trouble::new(
+                (5, 1, 2),
+                "the address has no domain that mail can be sent to",
+            )
+            .whole_hop()
+        })?;
+        let password = shared.relay_password(&snapshot.settings).await?;
+        let hops = route(
+            &destination,
+            &snapshot.settings,
+            &shared.names,
+            &shared.trust,
+            password,
+        )
+        .await?;
+        let mut last =
+            Trouble::new((4, 4, 1), "no server of the destination has an address").whole_hop();
+        for hop in &hops {
+            match link::open(hop).await {
+                Ok(link) => return Ok(link),
+                // Only a server that spoke for the whole destination ends the search (RFC 5321 §5.1).
+                Err(trouble) => last = trouble,
+            }
+        }
+        Err(last)
+    }
+
+    async fn sent(
+        &self,
+        mail: &Arc<Mail>,
+        recipients: Vec<Waiting>,
+        outcomes: Vec<(i64, Outcome)>,
+        hop: &str,
+    ) {
+        let hop_is_fine = !outcomes.iter().any(|(_, outcome)| match outcome {
+            Outcome::Delivered { .. } => false,
+            Outcome::Deferred(trouble) | Outcome::Failed(trouble) => trouble.whole_hop,
+        });
+        if hop_is_fine && self.shared.queue.lanes.reached(self.destination) {
+            self.resume().await;
+        }
+        let mut outcomes: std::collections::HashMap<i64, Outcome> = outcomes.into_iter().collect();
+        let paired = recipients
+            .into_iter()
+            .map(|waiting| {
+                let outcome = outcomes.remove(&waiting.id).unwrap_or_else(|| {
+                    Outcome::Deferred(Trouble::new(
+                        (4, 4, 2),
+                        "the server said nothing about this recipient",
+                    ))
+                });
+                (waiting, outcome)
+            })
+            .collect();
+        settle::conclude(self.shared, self.destination, mail, paired, hop).await;
+    }
+
+    /// The destination works again: what waits for it may come.
+    async fn resume(&self) {
+        let destination = self.destination.to_owned();
+        let resumed = self
+            .shared
+            .store
+            .note(move |tx| {
+                store::queue::resume(tx, &destination)?;
+                store::queue::next_due(tx, &destination)
+            })
+            .await;
+        match resumed {
+            Ok(Some(at_ms)) => self.shared.queue.waits(self.destination, at_ms),
+            Ok(None) => {}
+            Err(error) => tracing::error!("a destination's pause could not be ended: {error}"),
+        }
+        self.shared.queue.wake.notify_one();
+    }
+
+    /// The destination is paused; this message has had its attempt, what was ready goes back into the tables.
+    async fn not_reached(&self, mail: &Arc<Mail>, recipients: Vec<Waiting>, trouble: Trouble) {
+        let shared = self.shared;
+        let snapshot = shared.current.get();
+        let now_ms = clock::now_ms();
+        if !trouble.is_permanent() {
+            let pause = |failures| destination_pause_ms(failures, &snapshot.settings.delivery);
+            let (failures, until_ms, ready) =
+                shared.queue.lanes.failed(self.destination, now_ms, pause);
+            let ids = ids(&ready);
+            let pause = Pause {
+                destination: self.destination.to_owned(),
+                failures,
+                until_ms,
+                reason: trouble.text.clone(),
+            };
+            let written = shared
+                .store
+                .note(move |tx| {
+                    store::queue::pause(tx, &pause)?;
+                    store::queue::give_back(tx, &ids, now_ms)
+                })
+                .await;
+            if let Err(error) = written {
+                tracing::error!("a destination's pause could not be written down: {error}");
+            }
+            shared.queue.waits(self.destination, now_ms);
+        }
+        let outcome = |trouble: &Trouble| {
+            if trouble.is_permanent() {
+                Outcome::Failed(trouble.clone())
+            } else {
+                Outcome::Deferred(trouble.clone())
+            }
+        };
+        let outcomes = recipients
+            .into_iter()
+            .map(|waiting| {
+                let outcome = outcome(&trouble);
+                (waiting, outcome)
+            })
+            .collect();
+        settle::conclude(shared, self.destination, mail, outcomes, self.destination).await;
+    }
+}
+
+fn ids(jobs: &[Job]) -> Vec<i64> {
+    let recipients = jobs.iter().flat_map(|job| &job.recipients);
+    recipients.map(|waiting| waiting.id).collect()
+}
+
+/// Puts a message back into the tables that came for a destination just as it was paused.
+pub(crate) async fn put_back(shared: Arc<Shared>, destination: String, job: Job) {
+    let (ids, now_ms) = (ids(std::slice::from_ref(&job)), clock::now_ms());
+    let written = shared
+        .store
+        .note(move |tx| store::queue::give_back(tx, &ids, now_ms))
+        .await;
+    match written {
+        Ok(()) => shared.queue.waits(&destination, now_ms),
+        // It counts as being sent until the next start, and then it waits.
+        Err(error) => tracing::error!("a message could not be put back into the queue: {error}"),
+    }
+}
+
+fn is_stale(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Deferred(trouble) if trouble.stale)
+}
+
+/// Who took or refused the message, and how the way there was protected.
+fn describe(link: &Link) -> String {
+    let summary = link.summary();
+    match &summary.tls {
+        None => format!("{}, not encrypted", summary.peer),
+        Some(tls) if tls.verified => {
+            format!(
+                "{}, {} {}, certificate verified",
+                summary.peer, tls.version, tls.cipher
+            )
+        }
+        Some(tls) => format!(
+            "{}, {} {}, certificate not verified{}",
+            summary.peer,
+            tls.version,
+            tls.cipher,
+            tls.why_not
+                .as_ref()
+                .map(|why| format!(" ({why})"))
+                .unwrap_or_default()
+        ),
+    }
+}

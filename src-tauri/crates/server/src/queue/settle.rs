@@ -1,0 +1,292 @@
+//! What became of deliveries: decided by the policy, entered into the store, reported to senders.
+//!
+//! One task enters it ([`keep`]), many outcomes in one commit. It goes on trying when the disk is full or the database busy:
+//! a delivery that is not entered would be made twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::attempt::{self, Next};
+use smtp::client::{Outcome, Trouble};
+use smtp::{Notify, ReversePath};
+use store::queue::{Accepted, Fate, Finished};
+use store::spool::Content;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::mail::{Mail, Waiting};
+use super::report::{self, Event};
+use crate::clock;
+use crate::shared::Shared;
+
+/// Outcomes that wait to be entered; whoever delivers waits beyond it.
+const WAITING: usize = 1_024;
+/// Outcomes of this long share a commit.
+const GATHER: Duration = Duration::from_millis(5);
+const MOST_AT_ONCE: usize = 500;
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is to be entered together.
+#[derive(Debug, Default)]
+pub(crate) struct Settlement {
+    /// Where it was to go, for those who wait again.
+    pub destination: String,
+    pub finished: Vec<Finished>,
+    /// New messages, for senders.
+    pub reports: Vec<(Accepted, Content)>,
+}
+
+/// The way to the one who enters.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    sender: mpsc::Sender<Settlement>,
+    receiver: Mutex<Option<mpsc::Receiver<Settlement>>>,
+}
+
+impl Default for Settled {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+        }
+    }
+}
+
+/// Decides what follows on the outcomes of one attempt, and has it entered. `hop` says who spoke.
+pub(crate) async fn conclude(
+    shared: &Arc<Shared>,
+    destination: &str,
+    mail: &Arc<Mail>,
+    outcomes: Vec<(Waiting, Outcome)>,
+    hop: &str,
+) {
+    let snapshot = shared.current.get();
+    let now_ms = clock::now_ms();
+    let mut settlement = Settlement {
+        destination: destination.to_owned(),
+        ..Settlement::default()
+    };
+    let mut events = Vec::new();
+    for (waiting, outcome) in outcomes {
+        let (fate, reply, event) = match outcome {
+            Outcome::Delivered {
+                reply,
+                dsn_passed_on,
+            } => {
+                let event = wants_success(&waiting, dsn_passed_on)
+                    .then(|| Event::delivered(&waiting, hop, &reply));
+                (Fate::Delivered, reply, event)
+            }
+            Outcome::Deferred(trouble) | Outcome::Failed(trouble) => {
+                let tried = attempt::Attempt {
+                    now_ms,
+                    accepted_at_ms: mail.accepted_at_ms,
+                    attempts: waiting.attempts + 1,
+                    permanent: trouble.is_permanent(),
+                };
+                let delivery = &snapshot.settings.delivery;
+                let next = attempt::after_failure(&tried, delivery);
+                let reply = said(&trouble);
+                let (fate, event) =
+                    after_trouble(next, mail, &waiting, &trouble, hop, &snapshot.settings);
+                (fate, reply, event)
+            }
+        };
+        events.extend(event);
+        settlement.finished.push(Finished {
+            recipient: waiting.id,
+            token: mail.token.clone(),
+            address: waiting.address.to_string(),
+            at_ms: now_ms,
+            fate,
+            hop: hop.to_owned(),
+            reply,
+        });
+    }
+    settlement
+        .reports
+        .extend(report::about(shared, mail, events).await);
+    enter(shared, settlement).await;
+}
+
+/// The hop's own words where it spoke, else ours.
+fn said(trouble: &Trouble) -> String {
+    match &trouble.reply {
+        Some(reply) => format!("{}: {reply}", trouble.text),
+        None => trouble.text.clone(),
+    }
+}
+
+fn after_trouble(
+    next: Next,
+    mail: &Mail,
+    waiting: &Waiting,
+    trouble: &Trouble,
+    hop: &str,
+    settings: &settings::Settings,
+) -> (Fate, Option<Event>) {
+    match next {
+        Next::Retry { at_ms } => {
+            let delivery = &settings.delivery;
+            let warn_at = attempt::warn_at_ms(mail.accepted_at_ms, delivery);
+            let fate = Fate::Deferred {
+                next_at_ms: at_ms,
+                // A warning that is due is given by the one who looks for them, once.
+                notice_at_ms: warn_at
+                    .filter(|at| *at > clock::now_ms())
+                    .unwrap_or(waiting.expires_at_ms),
+                reason: said(trouble),
+            };
+            (fate, None)
+        }
+        Next::GiveUp => (
+            Fate::Failed,
+            wants_failure(waiting).then(|| Event::expired(waiting, trouble, hop)),
+        ),
+        Next::Fail => (
+            Fate::Failed,
+            wants_failure(waiting).then(|| Event::failed(waiting, trouble, hop)),
+        ),
+    }
+}
+
+/// RFC 3461 §5.2.2: the next hop reports on success when it was told to.
+fn wants_success(waiting: &Waiting, passed_on: bool) -> bool {
+    !passed_on
+        && matches!(
+            waiting.parameters.notify,
+            Some(Notify::On { success: true, .. })
+        )
+}
+
+/// RFC 3461 §5.2.1: without NOTIFY the sender hears of failures.
+pub(super) fn wants_failure(waiting: &Waiting) -> bool {
+    match waiting.parameters.notify {
+        None => true,
+        Some(Notify::Never) => false,
+        Some(Notify::On { failure, .. }) => failure,
+    }
+}
+
+/// RFC 3461 §5.2.4: without NOTIFY a server may tell of a delay, and people expect it.
+pub(super) fn wants_delay(waiting: &Waiting) -> bool {
+    match waiting.parameters.notify {
+        None => true,
+        Some(Notify::Never) => false,
+        Some(Notify::On { delay, .. }) => delay,
+    }
+}
+
+/// Whether anybody can be told.
+pub(super) fn has_sender(mail: &Mail) -> bool {
+    matches!(mail.sender, ReversePath::Address(_))
+}
+
+/// Has it entered. Waits when very much is to be entered already.
+pub(crate) async fn enter(shared: &Arc<Shared>, settlement: Settlement) {
+    if shared.queue.settled.sender.send(settlement).await.is_err() {
+        // The one who enters ends after all who deliver.
+        tracing::error!("the outcome of a delivery came after the server had stopped");
+    }
+}
+
+/// Enters outcomes until the server has stopped and nothing is left.
+pub(crate) async fn keep(shared: Arc<Shared>, done: tokio_util::sync::CancellationToken) {
+    let Some(mut receiver) = shared.queue.settled.receiver.lock().await.take() else {
+        return;
+    };
+    loop {
+        let first = tokio::select! {
+            first = receiver.recv() => first,
+            () = done.cancelled() => receiver.try_recv().ok(),
+        };
+        let Some(first) = first else {
+            break;
+        };
+        let mut count = first.finished.len();
+        let mut all = vec![first];
+        if count < MOST_AT_ONCE {
+            sleep(GATHER).await;
+        }
+        while count < MOST_AT_ONCE
+            && let Ok(more) = receiver.try_recv()
+        {
+            count += more.finished.len();
+            all.push(more);
+        }
+        write(&shared, all, &done).await;
+    }
+    shared.queue.settled.receiver.lock().await.replace(receiver);
+}
+
+async fn write(
+    shared: &Arc<Shared>,
+    settlements: Vec<Settlement>,
+    done: &tokio_util::sync::CancellationToken,
+) {
+    let settlements = Arc::new(settlements);
+    loop {
+        let mine = Arc::clone(&settlements);
+        let written = shared
+            .store
+            .write(move |tx| {
+                let mut files = Vec::new();
+                for settlement in mine.iter() {
+                    files.extend(store::queue::finish(tx, &settlement.finished)?);
+                    for (report, content) in &settlement.reports {
+                        store::queue::accept(tx, report, content)?;
+                    }
+                }
+                Ok(files)
+            })
+            .await;
+        match written {
+            Ok(files) => {
+                remove_files(shared, files).await;
+                break;
+            }
+            Err(error) => {
+                tracing::error!("what became of deliveries cannot be written down: {error}");
+                // At the end of the server they are given up: what was delivered is delivered again after the start.
+                if timeout(RETRY, done.cancelled()).await.is_ok() {
+                    return;
+                }
+            }
+        }
+    }
+    for settlement in settlements.iter() {
+        announce(shared, settlement);
+    }
+}
+
+/// What waits now, and where.
+fn announce(shared: &Arc<Shared>, settlement: &Settlement) {
+    for one in &settlement.finished {
+        if let Fate::Deferred { next_at_ms, .. } = &one.fate {
+            shared.queue.waits(&settlement.destination, *next_at_ms);
+        }
+    }
+    for (report, _) in &settlement.reports {
+        for recipient in &report.recipients {
+            shared
+                .queue
+                .waits(&recipient.destination, recipient.next_at_ms);
+        }
+    }
+}
+
+/// Removes content files of messages that are done with.
+pub(crate) async fn remove_files(shared: &Arc<Shared>, files: Vec<String>) {
+    if files.is_empty() {
+        return;
+    }
+    let spool = shared.spool();
+    let removed = tokio::task::spawn_blocking(move || {
+        for name in files {
+            // What cannot be removed now is removed at the next start.
+            let _ = std::fs::remove_file(spool.join(name));
+        }
+    });
+    let _ = removed.await;
+}
