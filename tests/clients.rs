@@ -121,7 +121,7 @@ fn every_way(client: impl Fn(&Letter<'_>) -> Result<Command>) -> Result<()> {
     for way in WAYS {
         let letter = letter(&office, way, ALICE.password, folder.path())?;
         run(client(&letter)?).with_context(|| format!("{way:?}"))?;
-        let arrived = office.mail(ALICE.name).containing(&letter.subject)?;
+        let arrived = office.delivered(ALICE.name)?.containing(&letter.subject)?;
         ensure!(
             arrived.len() == 1,
             "{way:?}: the letter lies there {} times",
@@ -130,7 +130,7 @@ fn every_way(client: impl Fn(&Letter<'_>) -> Result<Command>) -> Result<()> {
         check_trace(&arrived, way)?;
     }
     ensure!(
-        office.mail(ALICE.name).unfinished()?.is_empty(),
+        office.delivered(ALICE.name)?.unfinished()?.is_empty(),
         "files are left in tmp/"
     );
     Ok(())
@@ -190,7 +190,7 @@ fn wrong_password(client: impl Fn(&Letter<'_>) -> Result<Command>) -> Result<()>
         );
     }
     ensure!(
-        office.mail(ALICE.name).messages()?.is_empty(),
+        office.delivered(ALICE.name)?.messages()?.is_empty(),
         "a letter was delivered"
     );
     Ok(())
@@ -372,7 +372,7 @@ fn swaks_delivers_with_pipelining_with_helo_and_from_the_null_sender() -> Result
         let mut command = swaks(&letter)?;
         command.args(options);
         run(command).context(name)?;
-        let arrived = office.mail(ALICE.name).containing(&letter.subject)?;
+        let arrived = office.delivered(ALICE.name)?.containing(&letter.subject)?;
         ensure!(
             arrived.len() == 1,
             "{name}: the letter lies there {} times",
@@ -404,7 +404,7 @@ fn smtp_source_delivers_a_hundred_letters_in_parallel_sessions() -> Result<()> {
         ])
         .arg(office.smtp()?.to_string());
     run(command)?;
-    let arrived = office.mail(ALICE.name).containing("letter-load")?;
+    let arrived = office.delivered(ALICE.name)?.containing("letter-load")?;
     ensure!(
         arrived.len() == messages,
         "{} of {messages} letters arrived",
@@ -435,7 +435,7 @@ fn smtp_source_delivers_many_letters_over_kept_connections() -> Result<()> {
         ])
         .arg(office.smtp()?.to_string());
     run(command)?;
-    let arrived = office.mail(ALICE.name).containing("letter-kept")?;
+    let arrived = office.delivered(ALICE.name)?.containing("letter-kept")?;
     ensure!(
         arrived.len() == 20,
         "{} of 20 letters arrived",
@@ -460,7 +460,7 @@ fn a_letter_sent_line_by_line_arrives_as_it_was_sent() -> Result<()> {
         dialogue.is_closed()?,
         "the connection stays open after QUIT"
     );
-    let arrived = office.mail(ALICE.name).containing("by hand")?;
+    let arrived = office.delivered(ALICE.name)?.containing("by hand")?;
     ensure!(
         arrived.len() == 1
             && arrived

@@ -55,7 +55,12 @@ fn still_serves(daemon: &Daemon) -> Result<()> {
         "Subject: still here\n\nyes",
     )?;
     ensure!(reply.code == 250, "{reply}");
-    ensure!(!daemon.mail("alice").containing("still here")?.is_empty());
+    ensure!(
+        !daemon
+            .delivered("alice")?
+            .containing("still here")?
+            .is_empty()
+    );
     Ok(())
 }
 
@@ -89,7 +94,7 @@ fn nothing_sent_in_clear_text_behind_starttls_is_carried_out_inside_tls() -> Res
             client.command("MAIL FROM:<stranger@elsewhere.example>", 503)?;
         }
     }
-    ensure!(daemon.mail("alice").messages()?.is_empty());
+    ensure!(daemon.delivered("alice")?.messages()?.is_empty());
     still_serves(&daemon)
 }
 
@@ -119,7 +124,13 @@ fn a_whole_session_in_one_write_is_answered_in_its_order() -> Result<()> {
     let one = [250, 550, 250, 354, 250];
     let expected = [&[220, 250][..], &one, &[250], &one, &[250, 221]].concat();
     ensure!(codes(&mut client) == expected);
-    ensure!(daemon.mail("alice").containing("Subject: at once")?.len() == 2);
+    ensure!(
+        daemon
+            .delivered("alice")?
+            .containing("Subject: at once")?
+            .len()
+            == 2
+    );
     Ok(())
 }
 
@@ -150,7 +161,7 @@ fn lines_without_end_are_refused_and_the_session_goes_on() -> Result<()> {
     ensure!(reply.code == 250, "{reply}");
     ensure!(
         daemon
-            .mail("alice")
+            .delivered("alice")?
             .containing(&format!("\n{line}\n"))?
             .len()
             == 1
@@ -210,7 +221,7 @@ fn other_protocols_and_noise_are_shown_out_and_nothing_of_them_is_carried_out() 
         let _ = client.send(&noise(300_000));
         drop(client);
     }
-    ensure!(daemon.mail("alice").messages()?.is_empty());
+    ensure!(daemon.delivered("alice")?.messages()?.is_empty());
     still_serves(&daemon)
 }
 
@@ -238,8 +249,8 @@ fn a_connection_cut_in_the_middle_of_a_message_delivers_nothing() -> Result<()> 
         let aborted = daemon.command(&["log", "--outcome", "aborted"])?;
         Ok((aborted.lines().count() >= 6).then_some(()))
     })?;
-    ensure!(daemon.mail("alice").messages()?.is_empty());
-    ensure!(daemon.mail("alice").unfinished()?.is_empty());
+    ensure!(daemon.delivered("alice")?.messages()?.is_empty());
+    ensure!(daemon.delivered("alice")?.unfinished()?.is_empty());
     still_serves(&daemon)
 }
 

@@ -152,6 +152,7 @@ impl Peer for Office {
     }
 
     fn delivered(&mut self) -> Result<BTreeMap<String, usize>> {
+        self.daemon.queue_is_empty()?;
         let mut counts = BTreeMap::new();
         for mailbox in fs::read_dir(self.daemon.data_folder().join("mail"))? {
             let name = mailbox?.file_name().to_string_lossy().into_owned();
@@ -166,7 +167,7 @@ impl Peer for Office {
     }
 
     fn letter_holds(&mut self, mailbox: &str, text: &str) -> Result<Option<bool>> {
-        let letters = self.daemon.mail(mailbox).messages()?;
+        let letters = self.daemon.delivered(mailbox)?.messages()?;
         let holds = |letter: &Vec<u8>| unfolded(&String::from_utf8_lossy(letter)).contains(text);
         Ok(Some(letters.iter().any(holds)))
     }

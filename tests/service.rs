@@ -83,7 +83,7 @@ fn a_setting_holds_from_the_next_transaction_on_and_one_under_way_keeps_the_old(
     client.command(&alice, 250)?;
     let refused = client.command(&bob, 452)?;
     ensure!(refused.text().contains("limit 1"), "{refused}");
-    ensure!(daemon.mail("bob").messages()?.len() == 1);
+    ensure!(daemon.delivered("bob")?.messages()?.len() == 1);
     Ok(())
 }
 
@@ -196,7 +196,7 @@ fn changed_ports_open_and_close_at_once_and_sessions_under_way_finish() -> Resul
     daemon.apply(&json!({"service": {"smtp": [old, new]}}))?;
     deliver(old, "old again")?;
     deliver(new, "and new")?;
-    ensure!(daemon.mail("alice").messages()?.len() == 4);
+    ensure!(daemon.delivered("alice")?.messages()?.len() == 4);
     let listeners = status(&daemon)?["listeners"].to_string();
     ensure!(listeners.contains(&old.to_string()) && listeners.contains(&new.to_string()));
     Ok(())

@@ -1,12 +1,13 @@
-//! Disks that are full or cannot be written: the client hears 452 or 451, keeps the message, and can send it later.
+//! Disks that are full or cannot be written: the client hears 452 and keeps the message, or its message waits in the
+//! queue; nothing is lost.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use postroom_tests::machine::SmallDisk;
-use postroom_tests::{Daemon, Dialogue, Maildir, verb};
-use serde_json::json;
+use postroom_tests::machine::{SmallDisk, until};
+use postroom_tests::{Daemon, Dialogue, Maildir, Reply, verb};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{ALICE, ALICE_ADDRESS, STRANGER, VERBS};
@@ -49,18 +50,31 @@ fn send_until_refused(guest: &mut Dialogue, size: usize) -> Result<usize> {
     anyhow::bail!("the disk does not get full");
 }
 
-/// The disk gets full while a message is on its way, when the server has said go on already. Returns what fills it.
-fn fill_in_the_middle(guest: &mut Dialogue, disk: &SmallDisk, size: usize) -> Result<PathBuf> {
+/// The disk gets full while a message is on its way, when the server has said go on already. Returns what fills it, and
+/// the reply to the message.
+fn fill_in_the_middle(
+    guest: &mut Dialogue,
+    disk: &SmallDisk,
+    size: usize,
+) -> Result<(PathBuf, Reply)> {
     guest.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
     guest.command(&format!("RCPT TO:<{ALICE_ADDRESS}>"), 250)?;
     guest.command("DATA", 354)?;
     let ballast = disk.fill()?;
     let reply = guest.send_content(&letter(0, size))?;
+    Ok((ballast, reply))
+}
+
+/// What the overview and `status` say of this folder's disk.
+fn says_that_it_is_full(daemon: &Daemon, folder: &Path) -> Result<()> {
+    let overview: Value = serde_json::from_str(&daemon.command(&["--json", "overview"])?)?;
+    let notices = overview["notices"].to_string();
+    let name = folder.display().to_string();
     ensure!(
-        reply.code == 452 && reply.text().starts_with("4.3.1 "),
-        "{reply}"
+        notices.contains("disk_full") && notices.contains(&name),
+        "{notices}"
     );
-    Ok(ballast)
+    Ok(())
 }
 
 /// Each message that was taken is there once and whole, and nothing else is.
@@ -82,12 +96,12 @@ fn holds_exactly(mail: &Maildir, count: usize) -> Result<()> {
 }
 
 #[test]
-fn a_full_mail_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_there_is_room()
+fn what_a_full_mail_disk_cannot_hold_waits_and_new_mail_is_refused_until_there_is_room()
 -> Result<()> {
     let folder = folder()?;
     let mail = folder.path().join("mail");
     fs::create_dir(&mail)?;
-    let Some(disk) = SmallDisk::at(&mail, 2 * MEGABYTE)? else {
+    let Some(disk) = SmallDisk::at(&mail, 4 * MEGABYTE)? else {
         return no_disk();
     };
     let daemon = Daemon::start(
@@ -97,32 +111,52 @@ fn a_full_mail_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_ther
     let alice = Maildir::new(&mail.join("alice"));
     let mut guest = Dialogue::open(daemon.smtp()?)?;
     let spare = mail.join("spare");
-    fs::write(&spare, vec![0; 500_000])?;
+    fs::write(&spare, vec![0; 2_000_000])?;
     let mut taken = send_until_refused(&mut guest, 100_000)?;
     ensure!(taken > 5, "only {taken} messages on two megabytes");
-    holds_exactly(&alice, taken)?;
 
     fs::remove_file(spare)?;
-    let ballast = fill_in_the_middle(&mut guest, &disk, 100_000)?;
+    deliver_what_waits(&daemon)?;
     holds_exactly(&alice, taken)?;
+    let (ballast, reply) = fill_in_the_middle(&mut guest, &disk, 100_000)?;
+    ensure!(reply.code == 250, "the spool has room: {reply}");
+    taken += 1;
+    let why = daemon.queue_says_why()?;
+    ensure!(
+        why == ["the disk with the mailbox of alice is full"],
+        "{why:?}"
+    );
+    holds_exactly(&alice, taken - 1)?;
+    says_that_it_is_full(&daemon, &mail)?;
     // The same session hears of it each time, and the log says the same.
     for number in 0..3 {
         let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(number, 1000))?;
-        ensure!(reply.code == 452, "{reply}");
+        ensure!(
+            reply.code == 452 && reply.text().starts_with("4.3.1 "),
+            "{reply}"
+        );
         let token = reply.token().context("no token")?.to_owned();
         let why = daemon.command(&["explain", &token])?;
         ensure!(why.contains("insufficient system storage"), "{why}");
         guest.command("RSET", 250)?;
     }
-    holds_exactly(&alice, taken)?;
 
     fs::remove_file(ballast)?;
+    deliver_what_waits(&daemon)?;
+    holds_exactly(&alice, taken)?;
     for number in 0..3 {
         let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(number, 10_000))?;
         ensure!(reply.code == 250, "{reply}");
         taken += 1;
     }
+    daemon.queue_is_empty()?;
     holds_exactly(&alice, taken)
+}
+
+/// Has everything tried again and waits until it has arrived.
+fn deliver_what_waits(daemon: &Daemon) -> Result<()> {
+    daemon.command(&["queue", "retry", "--all"])?;
+    daemon.queue_is_empty()
 }
 
 #[test]
@@ -149,12 +183,19 @@ fn a_full_data_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_ther
     // The message fits, but not what has to be written down about it; then a large one, not even while it arrives.
     let mut taken = 1;
     for size in [1000, 1_000_000] {
-        fs::remove_file(fill_in_the_middle(&mut guest, &disk, size)?)?;
+        daemon.queue_is_empty()?;
+        let (ballast, reply) = fill_in_the_middle(&mut guest, &disk, size)?;
+        ensure!(
+            reply.code == 452 && reply.text().starts_with("4.3.1 "),
+            "{reply}"
+        );
+        fs::remove_file(ballast)?;
+        daemon.queue_is_empty()?;
         holds_exactly(&alice, taken)?;
     }
     let ballast = disk.fill()?;
     taken += send_until_refused(&mut guest, 1000)?;
-    holds_exactly(&alice, taken)?;
+    says_that_it_is_full(&daemon, &data)?;
     verb(&data, &["settings", "set", "general.max_hops", "31"])?
         .refused_with(&["full", "Make room"])?;
 
@@ -164,6 +205,7 @@ fn a_full_data_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_ther
         ensure!(reply.code == 250, "{reply}");
         taken += 1;
     }
+    daemon.queue_is_empty()?;
     holds_exactly(&alice, taken)?;
     let accepted = daemon.command(&["log", "--outcome", "accepted"])?;
     ensure!(accepted.lines().count() == taken, "{accepted}");
@@ -172,31 +214,40 @@ fn a_full_data_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_ther
 }
 
 #[test]
-fn a_mailbox_that_cannot_be_written_refuses_for_now_and_the_others_get_nothing_of_the_message()
--> Result<()> {
+fn a_mailbox_that_cannot_be_written_gets_its_mail_later_and_the_others_at_once() -> Result<()> {
     let bob = postroom_tests::User {
         name: "bob",
         ..ALICE
     };
     let daemon = Daemon::start(&json!({}), &[ALICE, bob])?;
-    let in_the_way = daemon.data_folder().join("mail/bob");
+    let mail = daemon.data_folder().join("mail");
+    fs::create_dir_all(&mail)?;
+    let in_the_way = mail.join("bob");
     fs::write(&in_the_way, "not a folder")?;
     let mut guest = Dialogue::open(daemon.smtp()?)?;
-    let to_both = |guest: &mut Dialogue| {
-        guest.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
-        guest.command(&format!("RCPT TO:<{ALICE_ADDRESS}>"), 250)?;
-        guest.command("RCPT TO:<bob@office.example>", 250)?;
-        guest.command("DATA", 354)?;
-        guest.send_content(&letter(0, 1000))
-    };
-    let reply = to_both(&mut guest)?;
-    ensure!(reply.code == 451 && reply.token().is_some(), "{reply}");
-    holds_exactly(&daemon.mail("alice"), 0)?;
+    guest.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
+    guest.command(&format!("RCPT TO:<{ALICE_ADDRESS}>"), 250)?;
+    guest.command("RCPT TO:<bob@office.example>", 250)?;
+    guest.command("DATA", 354)?;
+    let reply = guest.send_content(&letter(0, 1000))?;
+    ensure!(reply.code == 250, "{reply}");
+
+    let why = daemon.queue_says_why()?;
+    ensure!(
+        why.len() == 1 && why[0].contains("the mailbox of bob could not be written"),
+        "{why:?}"
+    );
+    holds_exactly(&daemon.mail("alice"), 1)?;
+    // Nor is anybody else's mail held up.
+    let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(1, 1000))?;
+    ensure!(reply.code == 250, "{reply}");
+    until("the second letter", || {
+        Ok((daemon.mail("alice").messages()?.len() == 2).then_some(()))
+    })?;
 
     fs::remove_file(in_the_way)?;
-    let reply = to_both(&mut guest)?;
-    ensure!(reply.code == 250, "{reply}");
-    holds_exactly(&daemon.mail("alice"), 1)?;
+    deliver_what_waits(&daemon)?;
+    holds_exactly(&daemon.mail("alice"), 2)?;
     holds_exactly(&daemon.mail("bob"), 1)
 }
 

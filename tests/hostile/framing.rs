@@ -53,10 +53,10 @@ fn nothing_but_a_dot_alone_between_two_crlf_ends_a_message() -> Result<()> {
         );
         taken += usize::from(codes[0] == 250);
     }
-    let outer = daemon.mail("alice").containing("outer text")?;
+    let outer = daemon.delivered("alice")?.containing("outer text")?;
     ensure!(outer.len() == taken && outer.iter().all(|message| message.contains("inner text")));
     ensure!(
-        daemon.mail("bob").messages()?.is_empty(),
+        daemon.delivered("bob")?.messages()?.is_empty(),
         "a message was smuggled in"
     );
     Ok(())
@@ -94,7 +94,7 @@ fn a_bare_line_end_is_refused_wherever_it_stands() -> Result<()> {
         client.send(b"QUIT\r\n")?;
         ensure!(!codes(&mut client).contains(&354), "{command:?}");
     }
-    ensure!(daemon.mail("alice").messages()?.is_empty());
+    ensure!(daemon.delivered("alice")?.messages()?.is_empty());
     Ok(())
 }
 
@@ -116,7 +116,7 @@ fn the_true_end_is_found_wherever_the_network_cuts_it() -> Result<()> {
         client.expect(250)?;
     }
     let messages = daemon
-        .mail("alice")
+        .delivered("alice")?
         .containing("Subject: cut\n\n.stuffed\nlast line\n")?;
     ensure!(messages.len() == cuts.len());
     ensure!(
@@ -175,7 +175,7 @@ fn chunks_that_cannot_be_are_refused_and_never_read_as_commands() -> Result<()> 
         rejected.send(format!("BDAT {size}\r\nRSET\r\n").as_bytes())?;
         ensure!(codes(&mut rejected) == [503], "{size}");
     }
-    ensure!(daemon.mail("alice").messages()?.len() == 1);
+    ensure!(daemon.delivered("alice")?.messages()?.len() == 1);
     still_serves(&daemon)
 }
 
@@ -196,8 +196,8 @@ fn a_chunk_is_counted_and_what_is_in_it_ends_nothing() -> Result<()> {
     client.send(format!("BDAT {}\r\n{second}BDAT 0 LAST\r\n", second.len()).as_bytes())?;
     ensure!(codes_of(&mut client, 2)? == [250, 250]);
     let content = content.replace("\r\n", "\n");
-    let messages = daemon.mail("alice").containing(&content)?;
+    let messages = daemon.delivered("alice")?.containing(&content)?;
     ensure!(messages.len() == 1 && messages[0].ends_with(&content));
-    ensure!(daemon.mail("bob").messages()?.is_empty());
+    ensure!(daemon.delivered("bob")?.messages()?.is_empty());
     Ok(())
 }

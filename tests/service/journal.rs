@@ -237,6 +237,7 @@ fn open_to_others(folder: &Path) -> Result<Vec<String>> {
 fn nobody_else_can_read_anything_in_the_data_folder() -> Result<()> {
     let daemon = server()?;
     deliver(daemon.smtp()?, "private")?;
+    daemon.queue_is_empty()?;
     Dialogue::connect_tls(daemon.submissions()?)?;
     let folder = daemon.data_folder();
     ensure!(fs::metadata(&folder)?.permissions().mode() & 0o777 == 0o700);

@@ -136,7 +136,7 @@ fn tls_1_2_and_1_3_are_spoken_and_nothing_older() -> Result<()> {
         let reply = client.send_message(ALICE_ADDRESS, ALICE_ADDRESS, &letter)?;
         ensure!(reply.code == 250, "{reply}");
         let delivered = daemon
-            .mail("alice")
+            .delivered("alice")?
             .containing(&format!("Subject: {name}"))?;
         let head = delivered.first().context("not delivered")?;
         let received = head.replace("\n\t", " ").replace("\n ", " ");
@@ -167,7 +167,7 @@ fn mail_from_outside_comes_with_and_without_tls() -> Result<()> {
     let reply = client.send_message(STRANGER, ALICE_ADDRESS, "Subject: sealed\n\nhello\n")?;
     ensure!(reply.code == 250, "{reply}");
     super::deliver(daemon.smtp()?, "open")?;
-    ensure!(daemon.mail("alice").containing("with ESMTPS ")?.len() == 1);
-    ensure!(daemon.mail("alice").containing("with ESMTP ")?.len() == 1);
+    ensure!(daemon.delivered("alice")?.containing("with ESMTPS ")?.len() == 1);
+    ensure!(daemon.delivered("alice")?.containing("with ESMTP ")?.len() == 1);
     Ok(())
 }

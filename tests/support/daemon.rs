@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::machine::until;
 use crate::maildir::Maildir;
 use crate::program;
 
@@ -22,6 +23,9 @@ use crate::program;
 pub const DOMAIN: &str = "office.example";
 /// The name the server greets with.
 pub const HOSTNAME: &str = "mx.office.example";
+
+/// A file of this name in the test's folder holds the authorities that the server trusts, in PEM.
+pub const AUTHORITIES: &str = "authorities.pem";
 
 /// A start takes well under a second; a loaded machine gets more.
 const START: Duration = Duration::from_secs(30);
@@ -44,6 +48,30 @@ pub struct Ready {
     pub submission: Vec<SocketAddr>,
     /// Submission with TLS from the first octet.
     pub submissions: Vec<SocketAddr>,
+}
+
+/// The queue as `queue list` prints it, as far as tests look at it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Queue {
+    /// All recipients that wait.
+    pub total: u64,
+    /// The newest of them.
+    pub rows: Vec<Waiting>,
+}
+
+/// A recipient in the queue.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Waiting {
+    /// Its number.
+    pub id: i64,
+    /// Its address.
+    pub recipient: String,
+    /// `waiting`, `sending`, `held` or `returning`.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What was said at the last one.
+    pub reason: String,
 }
 
 /// A running server; it ends with this value, and its data with it.
@@ -90,7 +118,12 @@ impl Daemon {
 
     fn serve(folder: TempDir) -> Result<Self> {
         let log = folder.path().join("serve.log");
-        let mut child = Command::new(binary()?)
+        let mut command = Command::new(binary()?);
+        let authorities = folder.path().join(AUTHORITIES);
+        if authorities.is_file() {
+            command.env("SSL_CERT_FILE", authorities);
+        }
+        let mut child = command
             .arg("--data-dir")
             .arg(data_folder(folder.path()))
             .arg("serve")
@@ -149,10 +182,54 @@ impl Daemon {
         data_folder(self.folder.path())
     }
 
-    /// The Maildir of a user.
+    /// The Maildir of a user, as it is at this moment: what was accepted may be still on its way into it.
     #[must_use]
     pub fn mail(&self, user: &str) -> Maildir {
         Maildir::new(&self.data_folder().join("mail").join(user))
+    }
+
+    /// The Maildir of a user when nothing is on its way any more; see [`queue_is_empty`](Self::queue_is_empty).
+    ///
+    /// # Errors
+    /// Something still waits after a minute.
+    pub fn delivered(&self, user: &str) -> Result<Maildir> {
+        self.queue_is_empty()?;
+        Ok(self.mail(user))
+    }
+
+    /// What waits in the queue at this moment, as `queue list` tells a program.
+    ///
+    /// # Errors
+    /// The verb fails or prints something else.
+    pub fn queue(&self) -> Result<Queue> {
+        let printed = self.command(&["--json", "queue", "list", "--limit", "100"])?;
+        serde_json::from_str(&printed).with_context(|| format!("cannot read the queue `{printed}`"))
+    }
+
+    /// Waits until nothing waits in the queue: every accepted message is where it goes.
+    ///
+    /// # Errors
+    /// Something still waits after a minute; the error names it.
+    pub fn queue_is_empty(&self) -> Result<()> {
+        let mut last = Queue::default();
+        until("the queue is empty", || {
+            last = self.queue()?;
+            Ok((last.total == 0).then_some(()))
+        })
+        .with_context(|| format!("{last:?}"))
+    }
+
+    /// Waits until something waits in the queue whose last attempt failed, and returns the reasons.
+    ///
+    /// # Errors
+    /// No reason is to be seen within a minute.
+    pub fn queue_says_why(&self) -> Result<Vec<String>> {
+        until("a reason in the queue", || {
+            let rows = self.queue()?.rows;
+            let failed = |row: &Waiting| row.attempts > 0 && row.state == "waiting";
+            let reasons: Vec<String> = rows.iter().map(|row| row.reason.clone()).collect();
+            Ok((!rows.is_empty() && rows.iter().all(failed)).then_some(reasons))
+        })
     }
 
     /// Runs a verb of the command line on this server's data and returns what it printed.

@@ -6,6 +6,7 @@
 pub mod daemon;
 pub mod dialogue;
 pub mod dns;
+pub mod hop;
 pub mod machine;
 pub mod maildir;
 pub mod program;
@@ -17,5 +18,6 @@ pub mod window;
 pub use daemon::{Daemon, User};
 pub use dialogue::{Dialogue, Reply};
 pub use dns::{Dns, Mood};
+pub use hop::{Act, At, Authority, Certificate, Encryption, Hop, Manner, Taken};
 pub use maildir::Maildir;
 pub use verb::{Verdict, verb, verb_with};

@@ -28,6 +28,21 @@ export function freshSettings(): Settings {
       max_message_size_mb: 25,
       max_attachment_size_mb: null,
     },
+    delivery: {
+      relay_enabled: false,
+      relay_server: "",
+      relay_port: 587,
+      relay_tls: true,
+      relay_tls_mode: "auto",
+      relay_certificate: "verify",
+      relay_auth: false,
+      relay_username: "",
+      relay_auth_in_clear: false,
+      direct_port: 25,
+      retry_schedule_minutes: [5, 10, 20, 40, 60],
+      give_up_after_hours: 120,
+      warn_after_hours: 4,
+    },
     users: [
       { name: "alice", display_name: "Alice Arden", enabled: true },
       { name: "bob", display_name: "Bob Brandt", enabled: true },
@@ -70,7 +85,16 @@ export function noNumbers(): Overview {
     accepted: 0,
     refused: 0,
   }));
-  return { accepted_today: 0, refused_today: 0, top_refusals: [], hours, notices: [], blocked: [], users: 0 };
+  return {
+    accepted_today: 0,
+    refused_today: 0,
+    top_refusals: [],
+    hours,
+    notices: [],
+    blocked: [],
+    users: 0,
+    queue: { waiting: 0, held: 0, oldest_at_ms: null, paused: [] },
+  };
 }
 
 function field(path: string, min: number | null, max: number | null, fallback: unknown): FieldInfo {
@@ -86,6 +110,10 @@ export const fields: FieldInfo[] = [
   field("service.submission", null, null, ["[::]:587"]),
   field("service.submissions", null, null, ["[::]:465"]),
   field("service.journal_days", 1, 3650, 90),
+  field("delivery.relay_port", 1, 65535, 587),
+  field("delivery.direct_port", 1, 65535, 25),
+  field("delivery.give_up_after_hours", 1, 240, 120),
+  field("delivery.warn_after_hours", 1, 240, 4),
 ];
 
 function step(
@@ -123,6 +151,7 @@ const base: Entry = {
   revision: 7,
   facts: {},
   steps: [],
+  attempts: [],
 };
 
 export function sampleEntries(now: number = Date.now()): Entry[] {
@@ -208,6 +237,15 @@ export function sampleEntries(now: number = Date.now()): Entry[] {
         "general.sender_must_match_login",
       ),
       step("delivery", "local_delivery", "note", "bob@office.example", "to the mailbox of bob", "users"),
+    ],
+    attempts: [
+      {
+        at_ms: ago(1),
+        hop: "mailbox of bob",
+        recipient: "bob@office.example",
+        outcome: "delivered",
+        reply: "",
+      },
     ],
   };
   const others: Partial<Entry>[] = [

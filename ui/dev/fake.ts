@@ -20,6 +20,8 @@ import type {
   TestResult,
   User,
 } from "../src/lib/types";
+import { FakeQueue } from "./fakeQueue";
+import { FakeRelay } from "./fakeRelay";
 import { fields, freshSettings, freshStatus, noNumbers } from "./data";
 
 type Args = Record<string, unknown>;
@@ -42,6 +44,8 @@ export class FakeProgram {
   ports: PortCheck[] = [];
   test: TestResult = { ok: true, transcript: [], token: null, text: "The message is in the mailbox." };
   chosenFile: string | null = null;
+  readonly queue = new FakeQueue();
+  readonly relay = new FakeRelay();
   /** Every command with its arguments, in order. */
   readonly calls: { command: string; args: Args }[] = [];
   /** What a command fails with instead of answering. */
@@ -116,7 +120,14 @@ export class FakeProgram {
     journal_open: ({ text }: { text: string }) =>
       this.entries.filter((entry) => text.toUpperCase().includes(entry.token)),
     journal_text: ({ token }: { token: string }) => `Entry ${token}`,
-    overview: () => structuredClone({ ...this.numbers, users: this.settings.users.length }),
+    overview: () =>
+      structuredClone({
+        ...this.numbers,
+        users: this.settings.users.length,
+        queue: this.queue.numbers(),
+      }),
+    ...this.queue.answers,
+    ...this.relay.answers,
     lift_block: ({ ip }: { ip: string }) => {
       this.numbers.blocked = this.numbers.blocked.filter((entry: BlockedAddress) => entry.ip !== ip);
     },
@@ -148,8 +159,9 @@ export class FakeProgram {
   #check(document: Document): Problem[] {
     const after = structuredClone(this.settings) as unknown as Document;
     merge(after, document);
-    const { general } = after as unknown as Settings;
+    const { general, delivery, service } = after as unknown as Settings;
     const problems = this.fields.flatMap((field) => this.#outOfRange(field, after));
+    problems.push(...deliveryProblems(delivery, service));
     for (const [path, name] of [
       ["general.domain", general.domain],
       ["general.hostname", general.hostname],
@@ -189,10 +201,41 @@ export class FakeProgram {
   }
 }
 
-function merge(into: Document, from: Document): void {
+/** The part of the rules of Delivery that the window's own behaviour hangs on. */
+function deliveryProblems(delivery: Settings["delivery"], service: Settings["service"]): Problem[] {
+  const problems: Problem[] = [];
+  if (delivery.relay_enabled && delivery.relay_server.trim() === "") {
+    const message = "write the host name or the address of the relay, or switch the relay off";
+    problems.push(problem("delivery.relay_server", "relay_needed", message));
+  }
+  if (delivery.relay_tls_mode === "implicit" && !delivery.relay_tls) {
+    const message =
+      "TLS from the first byte is always encrypted; switch the secure connection on or choose STARTTLS";
+    problems.push(problem("delivery.relay_tls_mode", "needs_tls", message));
+  }
+  const certificate = delivery.relay_certificate;
+  if (typeof certificate === "object" && !/^[0-9a-f]{64}$/i.test(certificate.pin.replace(/[: ]/g, ""))) {
+    const message = "the SHA-256 fingerprint of a certificate has 64 hex digits, with or without colons";
+    problems.push(problem("delivery.relay_certificate.pin", "not_a_fingerprint", message));
+  }
+  delivery.retry_schedule_minutes.forEach((minutes, index) => {
+    if (minutes >= 1 && minutes <= 1440) return;
+    const message = `${minutes} is not allowed here; choose a number from 1 to 1440`;
+    const args = { value: String(minutes), min: "1", max: "1440" };
+    problems.push(problem(`delivery.retry_schedule_minutes[${index}]`, "out_of_range", message, args));
+  });
+  if ("lmtp" in service.mailbox && !/^(unix:\/.+|.+:\d+)$/.test(service.mailbox.lmtp)) {
+    const message = `"${service.mailbox.lmtp}" needs a host with its port, such as 127.0.0.1:24, or a socket, such as unix:/run/lmtp`;
+    problems.push(problem("service.mailbox.lmtp", "unreadable", message));
+  }
+  return problems;
+}
+
+/** As the program does it: below the two levels that sections have, values are replaced whole. */
+function merge(into: Document, from: Document, depth = 0): void {
   for (const [key, value] of Object.entries(from)) {
-    const both = isNode(value) && isNode(into[key]);
-    if (both) merge(into[key] as Document, value);
+    const both = depth < 1 && isNode(value) && isNode(into[key]);
+    if (both) merge(into[key] as Document, value, depth + 1);
     else into[key] = value;
   }
 }

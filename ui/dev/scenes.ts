@@ -1,6 +1,7 @@
 /** The program in several states, chosen by `?scene=` in the address. */
 import { busyNumbers, manyUsers, sampleEntries } from "./data";
 import { FakeProgram } from "./fake";
+import { manyWaiting, paused, waiting } from "./queueData";
 
 export function scene(query: URLSearchParams): FakeProgram {
   const program = new FakeProgram();
@@ -50,6 +51,8 @@ export function scene(query: URLSearchParams): FakeProgram {
       "S: 250 2.0.0 Ok: queued as 3VTB7A",
     ],
   };
+  program.queue.rows = waiting();
+  program.queue.paused = paused();
   shape(program, query.get("scene"));
   return program;
 }
@@ -75,8 +78,21 @@ function shape(program: FakeProgram, name: string | null): void {
     };
   } else if (name === "many") {
     program.settings.users = manyUsers(100_000);
+    program.queue.rows = manyWaiting(100_000);
+  } else if (name === "relay" || name === "relay-fails") {
+    Object.assign(program.settings.delivery, {
+      relay_enabled: true,
+      relay_server: "smtp.provider.example",
+      relay_auth: true,
+      relay_username: "office@provider.example",
+    });
+    program.relay.password = { is_set: true, place: "keychain" };
+    program.relay.paceMs = 350;
+    program.relay.fails = name === "relay-fails";
   } else if (name === "quiet") {
     program.entries = [];
+    program.queue.rows = [];
+    program.queue.paused = [];
     program.numbers = {
       ...program.numbers,
       hours: program.numbers.hours.map((hour) => ({ ...hour, accepted: 0, refused: 0 })),

@@ -80,7 +80,7 @@ export const fieldsDe: typeof fieldsEn = {
       help: "Werden anstelle der des Systems gefragt. Mit Port, etwa 192.168.1.1:53.",
     },
     "service.mailbox": {
-      label: "Wo die Postfächer liegen",
+      label: "Ort der Postfächer",
       help: "Hier endet die Mail für Ihre Benutzer.",
     },
     "service.mailbox.maildir": {
@@ -129,7 +129,7 @@ export const fieldsDe: typeof fieldsEn = {
     },
     "delivery.relay_auth_in_clear": {
       label: "Kennwort auch unverschlüsselt senden",
-      help: "Nur wenn das Relay keine Verschlüsselung kennt. Wer unterwegs mithört, kann das Kennwort lesen.",
+      help: "Nur für ein Relay, das keine Verschlüsselung kennt.",
     },
     "delivery.direct_port": {
       label: "Port anderer Server",
@@ -145,7 +145,7 @@ export const fieldsDe: typeof fieldsEn = {
     },
     "delivery.warn_after_hours": {
       label: "Absender über Verzögerung benachrichtigen nach",
-      help: "Einmal, während die Mail weiter wartet. Leer heißt: nie.",
+      help: "Einmal, während die Mail weiter wartet.",
     },
   },
 };

@@ -84,7 +84,7 @@ const fields: Record<SettingPath | Kind, Words> = {
     help: "Asked instead of the system’s. With port, such as 192.168.1.1:53.",
   },
   "service.mailbox": {
-    label: "Where mailboxes are kept",
+    label: "Place of the mailboxes",
     help: "Mail for your own users ends here.",
   },
   "service.mailbox.maildir": {
@@ -133,7 +133,7 @@ const fields: Record<SettingPath | Kind, Words> = {
   },
   "delivery.relay_auth_in_clear": {
     label: "Send the password unencrypted too",
-    help: "Only if the relay knows no encryption. Whoever listens on the way can read the password.",
+    help: "Only for a relay that knows no encryption.",
   },
   "delivery.direct_port": {
     label: "Port of other servers",
@@ -149,7 +149,7 @@ const fields: Record<SettingPath | Kind, Words> = {
   },
   "delivery.warn_after_hours": {
     label: "Tell the sender of a delay after",
-    help: "Once, while the mail goes on waiting. Empty means never.",
+    help: "Once, while the mail goes on waiting.",
   },
 };
 

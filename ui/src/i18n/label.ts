@@ -15,6 +15,8 @@ export function settingOf(path: string): string {
 export function labelOf(path: string): string {
   const setting = settingOf(path);
   if (isSettingPath(setting)) return i18n.t.fields[setting].label;
+  // Applied with the settings, but none of them.
+  if (path === "delivery.relay_password") return i18n.t.delivery.password;
   const pane = paneOf(path);
   return pane === null ? path : i18n.t.panes[pane];
 }

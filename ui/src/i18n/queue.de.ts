@@ -11,14 +11,21 @@ export const queueDe: typeof queueEn = {
   search: "Adresse, Betreff, Kürzel oder Grund",
   state: "Zustand",
   table: "Wartende Mail",
-  states: { all: "Alles Wartende", waiting: "Wartet", held: "Angehalten", sending: "Wird gesendet" },
-  state_words: { waiting: "wartet", held: "angehalten", sending: "wird gesendet" },
+  states: {
+    all: "Alles Wartende",
+    waiting: "Wartet",
+    held: "Angehalten",
+    sending: "Wird gesendet",
+    returning: "Geht zurück",
+  },
+  state_words: { waiting: "wartet", held: "angehalten", sending: "wird gesendet", returning: "geht zurück" },
   from_to: "Von, an",
   from: "Von",
   to: "An",
   subject: "Betreff",
   since: "Wartet seit",
   next: "Nächster Versuch",
+  waits_since: (time) => `seit ${time}`,
   reason: "Grund",
   no_subject: "(kein Betreff)",
   no_reason: "Noch nicht versucht.",
@@ -26,6 +33,7 @@ export const queueDe: typeof queueEn = {
   attempts: (n) => (n === 0 ? "noch nicht versucht" : counted(n, "Versuch", "Versuche")),
   due: "jetzt",
   soon: "in weniger als einer Minute",
+  no_more: "keiner",
   on_hold: "nach dem Freigeben",
   empty: "Nichts wartet",
   empty_text:
@@ -94,7 +102,7 @@ export const queueDe: typeof queueEn = {
   history: {
     title: "Zustellungen der Reihe nach",
     none: "Noch wurde nichts versucht.",
-    outcomes: { delivered: "zugestellt", deferred: "verschoben", failed: "misslungen" },
+    outcomes: { delivered: "zugestellt", deferred: "verschoben", failed: "misslungen", removed: "entfernt" },
     to: (recipient) => `an ${recipient}`,
     by: (hop) => `bei ${hop}`,
   },
@@ -112,6 +120,6 @@ export const queueDe: typeof queueEn = {
       : minutes < 120
         ? `${number.format(minutes)} Min.`
         : minutes < 2880
-          ? counted(Math.floor(minutes / 60), "Stunde", "Stunden")
+          ? `${number.format(Math.floor(minutes / 60))} Std.`
           : counted(Math.floor(minutes / 1440), "Tag", "Tage"),
 };

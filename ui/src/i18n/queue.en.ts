@@ -5,17 +5,24 @@ const recipients = (n: number) => counted(n, "recipient", "recipients");
 
 export const queueEn = {
   lead: "Mail that waits for its next attempt, and why",
-  search: "Sender, recipient, subject, token or reason",
+  search: "Address, subject, token or reason",
   state: "State",
   table: "Waiting mail",
-  states: { all: "All that wait", waiting: "Waiting", held: "On hold", sending: "Being sent" },
-  state_words: { waiting: "waiting", held: "on hold", sending: "sending" },
+  states: {
+    all: "All that wait",
+    waiting: "Waiting",
+    held: "On hold",
+    sending: "Being sent",
+    returning: "Going back",
+  },
+  state_words: { waiting: "waiting", held: "on hold", sending: "sending", returning: "going back" },
   from_to: "From, to",
   from: "From",
   to: "To",
   subject: "Subject",
   since: "Waiting since",
   next: "Next attempt",
+  waits_since: (time: string) => `since ${time}`,
   reason: "Reason",
   no_subject: "(no subject)",
   no_reason: "Not tried yet.",
@@ -23,6 +30,7 @@ export const queueEn = {
   attempts: (n: number) => (n === 0 ? "not tried yet" : counted(n, "attempt", "attempts")),
   due: "now",
   soon: "in under a minute",
+  no_more: "none",
   on_hold: "when released",
   empty: "Nothing is waiting",
   empty_text:
@@ -80,7 +88,7 @@ export const queueEn = {
   history: {
     title: "Deliveries, in order",
     none: "Nothing was tried yet.",
-    outcomes: { delivered: "delivered", deferred: "postponed", failed: "failed" },
+    outcomes: { delivered: "delivered", deferred: "postponed", failed: "failed", removed: "removed" },
     to: (recipient: string) => `to ${recipient}`,
     by: (hop: string) => `at ${hop}`,
   },
@@ -99,6 +107,6 @@ export const queueEn = {
       : minutes < 120
         ? `${number.format(minutes)} min`
         : minutes < 2880
-          ? counted(Math.floor(minutes / 60), "hour", "hours")
+          ? `${number.format(Math.floor(minutes / 60))} h`
           : counted(Math.floor(minutes / 1440), "day", "days"),
 };

@@ -19,7 +19,7 @@ import type {
   QueueFilter,
   QueuePage,
   QueueWhich,
-  RelayPassword,
+  RelayPasswordStatus,
   RelayStep,
   RelayTest,
   SettingsView,
@@ -88,12 +88,12 @@ export const commands = {
   queue_show: (id: number) => call<QueueEntry>("queue_show", { id }),
   queue_act: (act: QueueAct, which: QueueWhich) => call<number>("queue_act", { act, which }),
 
-  relay_password_status: () => call<RelayPassword>("relay_password_status"),
+  relay_password_status: () => call<RelayPasswordStatus>("relay_password_status"),
   relay_password_set: (password: string) => call<void>("relay_password_set", { password }),
   relay_password_clear: () => call<void>("relay_password_clear"),
-  /** Tells each step as it begins and again as it ends; done when the last one is. */
+  /** Tells each step as it begins and again as it ends; answers with all of them when the last one has ended. */
   relay_test: (test: RelayTest, onstep: (step: RelayStep) => void) =>
-    call<void>("relay_test", { test, steps: new Channel<RelayStep>(onstep) }),
+    call<RelayStep[]>("relay_test", { test, steps: new Channel<RelayStep>(onstep) }),
 
   overview: () => call<Overview>("overview"),
   lift_block: (ip: string) => call<void>("lift_block", { ip }),

@@ -56,6 +56,11 @@ export function formatSince(ms: number, now: number = Date.now()): string {
   return sameDay(ms, now) ? formatHour(ms) : formatDay(ms);
 }
 
+/** A day with its year. */
+export function formatDate(ms: number): string {
+  return times("date", { dateStyle: "medium" }).format(ms);
+}
+
 function formatDay(ms: number): string {
   const date = times("day", { day: "numeric", month: "short" }).format(ms);
   return `${date}, ${formatHour(ms)}`;

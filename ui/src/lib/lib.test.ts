@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { i18n } from "../i18n/i18n.svelte";
 import { attachmentRoom, greeting } from "./banner";
+import { formatIn } from "./format";
 import { forDisplay, toAscii, toUnicode } from "./idn";
 import { concerns, documentOf, paneOf } from "./paths";
+import { attemptsUntil, parts } from "./retries";
 import { isBounce, isToken } from "./token";
+import { bareFingerprint, withColons } from "./transcript";
 import { scrollFor, visibleRows } from "./virtual";
 
 describe("the greeting", () => {
@@ -100,5 +104,39 @@ describe("a long table", () => {
     expect(scrollFor(3, 37, 0, 600, 37)).toBeNull();
     expect(scrollFor(0, 37, 500, 600, 37)).toBe(0);
     expect(scrollFor(100, 37, 0, 600, 37)).toBe(101 * 37 + 37 - 600);
+  });
+});
+
+describe("a retry schedule", () => {
+  it("ends where the mail goes back", () => {
+    expect(attemptsUntil([5, 10, 20, 40, 60], 120)).toBe(123);
+    expect(attemptsUntil([60], 1)).toBe(2);
+    expect(attemptsUntil([1440], 1)).toBe(1);
+    expect(attemptsUntil([], 5)).toBe(1);
+  });
+  it("has waits that are used once and one that goes on", () => {
+    expect(parts([5, 10, 60])).toEqual({ once: [5, 10], again: 60 });
+    expect(parts([5, 60, 60])).toEqual({ once: [5], again: 60 });
+    expect(parts([])).toEqual({ once: [], again: null });
+  });
+});
+
+describe("a moment to come", () => {
+  const now = Date.UTC(2026, 0, 1);
+  it("is told in whole units", () => {
+    i18n.choose("en");
+    expect(formatIn(now + 30_000, now)).toBeNull();
+    expect(formatIn(now + 12 * 60_000, now)).toBe("in 12 minutes");
+    expect(formatIn(now + 3 * 3_600_000, now)).toBe("in 3 hours");
+    i18n.choose("de");
+    expect(formatIn(now + 12 * 60_000, now)).toBe("in 12 Minuten");
+    i18n.choose("system");
+  });
+});
+
+describe("a fingerprint", () => {
+  it("is the same with colons and without", () => {
+    expect(withColons("9f86d0")).toBe("9F:86:D0");
+    expect(bareFingerprint("9F:86 D0")).toBe("9f86d0");
   });
 });

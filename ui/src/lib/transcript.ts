@@ -4,7 +4,9 @@ import type { RelayStep } from "./types";
 /** The whole dialogue under the names of its steps, to be sent to whoever runs the relay. */
 export function transcriptOf(steps: readonly RelayStep[], title: (step: RelayStep) => string): string {
   return steps
-    .map((step) => [`== ${title(step)}`, step.text, ...step.transcript].filter((line) => line !== "").join("\n"))
+    .map((step) =>
+      [`== ${title(step)}`, step.text, ...step.transcript].filter((line) => line !== "").join("\n"),
+    )
     .join("\n\n");
 }
 

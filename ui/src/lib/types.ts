@@ -5,33 +5,11 @@
 import type { DnsCheck, Listener, PortCheck, Status, Step, Summary } from "./generated/types";
 
 export type * from "./generated/types";
-export type {
-  Attempt,
-  Delivery,
-  Entry,
-  Mailbox,
-  Overview,
-  OverviewQueue,
-  PausedDestination,
-  QueueAct,
-  QueueAttempt,
-  QueueEntry,
-  QueueFilter,
-  QueuePage,
-  QueueRow,
-  QueueWhich,
-  RelayCertificate,
-  RelayPassword,
-  RelayStep,
-  RelayTest,
-  RelayTlsMode,
-  Service,
-  Settings,
-} from "./pending";
 
 export type ServerState = Status["state"];
 export type ServiceName = Listener["service"];
 export type Outcome = Summary["outcome"];
+/** Of a check in the mail log; a step of the relay test has results of its own. */
 export type StepResult = Step["result"];
 export type CheckState = DnsCheck["state"] | PortCheck["state"];
 /** A partial settings document: only what it names is meant. */

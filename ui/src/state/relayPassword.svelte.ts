@@ -3,12 +3,12 @@
  * is kept. A new one belongs to the draft until Apply.
  */
 import { asFailure, commands } from "../lib/commands";
-import type { RelayPassword } from "../lib/types";
+import type { RelayPasswordStatus } from "../lib/types";
 import type { Companion } from "./draft.svelte";
 
 class RelayPasswordDraft implements Companion {
   readonly pane = "delivery";
-  status = $state.raw<RelayPassword | null>(null);
+  status = $state.raw<RelayPasswordStatus | null>(null);
   /** What is typed; `null` while the field is closed. */
   typed = $state<string | null>(null);
   removing = $state(false);

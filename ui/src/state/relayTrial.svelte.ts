@@ -1,7 +1,7 @@
 /** One test of the relay with the settings as they stand in the draft, step by step as it happens. */
-import { asFailure, commands } from "../lib/commands";
+import { asFailure, commands, type CommandFailure } from "../lib/commands";
 import { sameValue } from "../lib/paths";
-import type { RelayStep, RelayTest } from "../lib/types";
+import type { Problem, RelayStep, RelayTest } from "../lib/types";
 import { draft } from "./draft.svelte";
 import { relayPassword } from "./relayPassword.svelte";
 
@@ -14,6 +14,8 @@ class RelayTrial {
   steps = $state.raw<RelayStep[]>([]);
   /** Why the test could not be made at all. */
   failure = $state<string | null>(null);
+  /** What of it hindered the test. */
+  problems = $state.raw<Problem[]>([]);
   /** What was tested; `null` before the first test. */
   tested = $state.raw<RelayTest | null>(null);
   #number = 0;
@@ -46,13 +48,15 @@ class RelayTrial {
     this.tested = test;
     this.steps = [];
     this.failure = null;
+    this.problems = [];
     this.running = true;
     try {
-      await commands.relay_test(test, (step) => {
-        if (number === this.#number) this.#take(step);
+      const steps = await commands.relay_test(test, (step) => {
+        if (number === this.#number && this.running) this.#take(step);
       });
+      if (number === this.#number) this.steps = steps;
     } catch (thrown) {
-      if (number === this.#number) this.failure = asFailure(thrown).message;
+      if (number === this.#number) this.#refused(asFailure(thrown));
     }
     if (number === this.#number) this.running = false;
   }
@@ -63,9 +67,15 @@ class RelayTrial {
     this.running = false;
     this.steps = [];
     this.failure = null;
+    this.problems = [];
     this.tested = null;
     this.from = "";
     this.to = "";
+  }
+
+  #refused(failure: CommandFailure): void {
+    this.problems = failure.problems;
+    this.failure = failure.message;
   }
 
   /** A step is told again as it goes on. */

@@ -202,7 +202,7 @@ impl Control {
     }
 
     /// Does something with recipients in the queue; returns how many it changed. One that is being sent at the moment is
-    /// left to its end by all but a hold and a return.
+    /// left alone: what becomes of it is known soon.
     ///
     /// # Errors
     /// Too many numbers, a filter that is none, or the disk. Nothing was changed then.

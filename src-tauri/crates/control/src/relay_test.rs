@@ -6,8 +6,6 @@
 mod advice;
 mod certificate;
 mod steps;
-mod stub;
-use stub::Extra;
 
 use std::time::Duration;
 
@@ -291,7 +289,7 @@ async fn refused_certificate(hop: &Hop, trust: &Trust) -> Option<SeenCertificate
 
 fn seen(link: &Link) -> Option<SeenCertificate> {
     let tls = link.summary().tls?;
-    SeenCertificate::read(link.certificate()?, tls.verified, tls.why_not)
+    SeenCertificate::read(&tls.certificate?, tls.verified, tls.why_not)
 }
 
 /// What the conversation that is now open is like.

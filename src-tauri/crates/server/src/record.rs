@@ -28,6 +28,8 @@ pub struct Record {
     refusal: Option<Refusal>,
     accepted: Option<String>,
     posted: bool,
+    /// What was posted is not the whole of it any more.
+    changed: bool,
     /// Subject and Message-ID, for people who look for a message.
     pub subject: Option<String>,
     /// See [`Self::subject`].
@@ -54,6 +56,7 @@ impl Record {
             refusal: None,
             accepted: None,
             posted: false,
+            changed: true,
             subject: None,
             message_id: None,
         }
@@ -84,6 +87,7 @@ impl Record {
 
     /// Adds one line. What decides the fate of a message finds room even after thousands of recipients.
     pub fn step(&mut self, step: Step) {
+        self.changed = true;
         let decides = step.result == "refuse" || matches!(&*step.stage, "data" | "message");
         let most = if decides {
             MAX_STEPS + KEPT_FOR_DECISIONS
@@ -103,6 +107,7 @@ impl Record {
             ForwardPath::Address(address) => address.to_string(),
             other => other.to_string(),
         };
+        self.changed = true;
         if self.recipients.len() < MAX_RECIPIENTS && !self.recipients.contains(&path) {
             self.recipients.push(path);
         }
@@ -110,6 +115,7 @@ impl Record {
 
     /// A refusal went to the client, decided by this setting if by any.
     pub fn refused(&mut self, reply: &Reply, setting: Option<&str>) {
+        self.changed = true;
         self.refusal = Some(Refusal {
             reply: reply.to_string(),
             setting: setting.unwrap_or_default().into(),
@@ -119,7 +125,14 @@ impl Record {
 
     /// Whether the entry has not been posted early yet; it counts as posted from now on.
     pub fn first_post(&mut self) -> bool {
-        !std::mem::replace(&mut self.posted, true)
+        let first = !std::mem::replace(&mut self.posted, true);
+        self.changed &= !first;
+        first
+    }
+
+    /// Whether there is anything to post that was not posted yet.
+    pub fn has_news(&self) -> bool {
+        !self.posted || self.changed
     }
 
     /// Whether anything happened that somebody may ask about: a recipient was named, or something was refused.
@@ -134,6 +147,7 @@ impl Record {
 
     /// The message was taken with this reply.
     pub fn accepted(&mut self, reply: &Reply) {
+        self.changed = true;
         self.accepted = Some(reply.to_string());
     }
 

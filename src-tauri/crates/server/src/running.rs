@@ -315,6 +315,12 @@ impl Running {
     /// Removes what is older than the settings allow, a few thousand rows at a time so that mail goes on meanwhile.
     async fn keep_house(&self) {
         let store = &self.shared.store;
+        let compacting = store.clone();
+        match tokio::task::spawn_blocking(move || compacting.compact()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the spool could not be tidied up: {error}"),
+            Err(error) => tracing::error!("tidying up the spool fell over: {error}"),
+        }
         let now = clock::now_ms();
         let days = i64::from(self.shared.current.get().settings.service.journal_days);
         loop {

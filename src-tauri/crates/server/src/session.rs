@@ -331,7 +331,8 @@ impl Conversation {
         self.facts.recipient = Some(path.clone());
         let decision = decide(Stage::Recipient, &self.facts, &self.snapshot.settings);
         self.record().decided(&decision);
-        if decision.accepts() && parameters != RcptParameters::default() {
+        let is_new = !self.facts.envelope.has(&path);
+        if decision.accepts() && is_new && parameters != RcptParameters::default() {
             self.facts
                 .envelope
                 .notifications
@@ -357,7 +358,9 @@ impl Conversation {
         // A sender without recipients that nobody refused says nothing that the connection's entry does not say, and
         // must not let a stranger fill the disk for a few octets a row.
         if transaction.record.is_worth_keeping() {
-            self.write(&transaction.record).await;
+            if transaction.record.has_news() {
+                self.write(&transaction.record).await;
+            }
             self.recorded = true;
         }
         self.facts.envelope = Envelope::default();
@@ -377,7 +380,9 @@ impl Conversation {
                 &mut self.connection,
                 Record::new(Kind::Connection, String::new(), clock::now_ms()),
             );
-            self.write(&record).await;
+            if record.has_news() {
+                self.write(&record).await;
+            }
         }
     }
 

@@ -156,8 +156,8 @@ impl Shared {
                 "the relay wants a login, and no password for it is stored; set it in the Delivery pane",
             )
             .whole_hop()),
-            Ok(Err(error)) => Err(Trouble::new((4, 7, 8), &error.to_string()).whole_hop()),
-            Err(error) => Err(Trouble::new((4, 3, 0), &error.to_string()).whole_hop()),
+            Ok(Err(error)) => Err(Trouble::new((4, 7, 8), error.to_string()).whole_hop()),
+            Err(error) => Err(Trouble::new((4, 3, 0), error.to_string()).whole_hop()),
         }
     }
 

@@ -50,6 +50,9 @@ pub enum Input<'a> {
     },
     /// Hand this message over. Only when [`Client::is_ready`]; otherwise all recipients are deferred.
     Mail(Mail),
+    /// Ask with MAIL and RCPT what would become of this message, and forget it with RSET: nothing is sent. Conditions are
+    /// those of [`Input::Mail`]; in the outcomes, delivered means that the recipient would be taken.
+    Probe(Mail),
     /// The next octets of the message.
     Content {
         /// Any number of octets, cut anywhere.
@@ -235,7 +238,8 @@ impl Client {
             }
             Input::Bytes(bytes) => self.receive(bytes),
             Input::TlsStarted { private } => self.tls_started(private),
-            Input::Mail(mail) => self.begin(mail),
+            Input::Mail(mail) => self.begin(mail, false),
+            Input::Probe(mail) => self.begin(mail, true),
             Input::Content { bytes, last } => self.content(bytes, last),
             Input::ContentLost(why) => self.content_lost(why),
             Input::Quit => self.quit(),

@@ -61,7 +61,9 @@ CREATE INDEX delivery_by_token ON delivery (token, at_ms);
 
 -- Up to where the spool log has been entered into the tables above.
 CREATE TABLE spool_mark (
-    id     INTEGER PRIMARY KEY CHECK (id = 1),
-    number INTEGER NOT NULL
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    number   INTEGER NOT NULL,
+    -- Seals the records of this database: those of another one, lost or replaced, are not delivered again.
+    identity INTEGER NOT NULL
 ) STRICT;
-INSERT INTO spool_mark (id, number) VALUES (1, 0);
+INSERT INTO spool_mark (id, number, identity) VALUES (1, 0, random());

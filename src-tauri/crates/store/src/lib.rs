@@ -12,6 +12,7 @@
 //! `&rusqlite::Connection`; functions that change something take a [`Tx`], which exists only on the
 //! writer thread, so that nothing can be written beside the one writer.
 
+mod checkpoint;
 mod data_dir;
 mod error;
 pub mod journal;

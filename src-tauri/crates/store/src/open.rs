@@ -54,6 +54,16 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| StoreError::from(error).at(path))
 }
 
+/// A connection that copies the write-ahead log and does nothing else.
+pub(crate) fn checkpointer(path: &Path) -> Result<Connection, StoreError> {
+    let open = || -> Result<Connection, rusqlite::Error> {
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, 200)?;
+        durable(&conn)?;
+        Ok(conn)
+    };
+    open().map_err(|error| StoreError::from(error).at(path))
+}
+
 /// A connection that cannot change anything.
 pub(crate) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let open = || -> Result<Connection, rusqlite::Error> {

@@ -4,7 +4,9 @@
 
 mod acts;
 mod attempt;
+mod due;
 mod list;
+mod pause;
 #[cfg(test)]
 mod tests;
 
@@ -12,13 +14,17 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Entry};
-use crate::spool::Content;
+use crate::spool::{Content, Identity};
 use crate::text::clamp;
 use crate::{StoreError, Tx};
 
 pub use acts::{Act, Which, act, changes};
 pub use attempt::{Attempt, Fate, Finished, attempts_of, finish, prune};
+pub use due::{
+    Due, DueRecipient, give_back, next_due, reset, schedule, take_due, take_notices, take_returns,
+};
 pub use list::{Filter, Glance, Page, Row, count, glance, head, history, list, show};
+pub use pause::{Pause, pause, pauses, resume};
 
 /// Recipients of one message; a recipient's number has this many places for them.
 pub const MOST_RECIPIENTS: usize = 1 << 14;
@@ -74,52 +80,6 @@ pub struct NewRecipient {
     pub notice_at_ms: i64,
     /// When it is returned.
     pub expires_at_ms: i64,
-}
-
-/// A message with those of its recipients that are due.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Due {
-    /// Number of the message.
-    pub message: i64,
-    /// See [`Accepted::token`].
-    pub token: String,
-    /// See [`Accepted::accepted_at_ms`].
-    pub accepted_at_ms: i64,
-    /// See [`Accepted::sender`].
-    pub sender: String,
-    /// See [`Accepted::parameters`].
-    pub parameters: String,
-    /// See [`Accepted::subject`].
-    pub subject: String,
-    /// See [`Accepted::head`].
-    pub head: String,
-    /// See [`Accepted::size`].
-    pub size: u64,
-    /// Name of the file with the content, where it is not in the log.
-    pub file: Option<String>,
-    /// The recipients.
-    pub recipients: Vec<DueRecipient>,
-}
-
-/// A recipient that is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DueRecipient {
-    /// Its number.
-    pub id: i64,
-    /// See [`NewRecipient::address`].
-    pub address: String,
-    /// See [`NewRecipient::mailbox`].
-    pub mailbox: String,
-    /// See [`NewRecipient::parameters`].
-    pub parameters: String,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// See [`NewRecipient::expires_at_ms`].
-    pub expires_at_ms: i64,
-    /// What was said at the last attempt.
-    pub reason: String,
-    /// See [`NewRecipient::destination`].
-    pub destination: String,
 }
 
 /// The number of a message's recipient.
@@ -219,6 +179,37 @@ pub(crate) fn marked(conn: &Connection) -> Result<i64, StoreError> {
     Ok(conn.query_row("SELECT number FROM spool_mark", [], |row| row.get(0))?)
 }
 
+/// What this database seals its records with.
+pub(crate) fn identity(conn: &Connection) -> Result<Identity, StoreError> {
+    let identity = conn
+        .prepare_cached("SELECT identity FROM spool_mark")?
+        .query_row([], |row| row.get(0))?;
+    Ok(Identity(identity))
+}
+
+/// Messages whose content lies in this segment, at most `limit`.
+pub(crate) fn in_segment(
+    conn: &Connection,
+    segment: u64,
+    limit: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let first = i64::try_from(segment << 18).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(
+        "SELECT id FROM message WHERE id >= ?1 AND id < ?1 + 262144 AND file IS NULL LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![first, limit], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The content lies in a file now. False when the message is gone meanwhile.
+pub(crate) fn moved(tx: &Tx<'_>, id: i64, file: &str) -> Result<bool, StoreError> {
+    let changed = tx
+        .prepare_cached("UPDATE message SET file = ?2 WHERE id = ?1 AND file IS NULL")?
+        .execute(params![id, file])?;
+    Ok(changed > 0)
+}
+
 /// Notes that the log is entered up to this message.
 pub(crate) fn mark(conn: &Connection, id: i64) -> Result<(), StoreError> {
     conn.prepare_cached("UPDATE spool_mark SET number = ?1 WHERE number < ?1")?
@@ -243,167 +234,6 @@ pub(crate) fn files(conn: &Connection) -> Result<std::collections::HashSet<Strin
     let mut statement = conn.prepare("SELECT file FROM message WHERE file IS NOT NULL")?;
     let names = statement.query_map([], |row| row.get(0))?;
     Ok(names.collect::<Result<_, _>>()?)
-}
-
-/// After a start: what was being sent is not any more, and waits again.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn reset(tx: &Tx<'_>) -> Result<usize, StoreError> {
-    Ok(tx.execute("UPDATE recipient SET state = 0 WHERE state = 1", [])?)
-}
-
-/// Each destination for which something waits, with the moment at which the first of it is due.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be read.
-pub fn schedule(conn: &Connection) -> Result<Vec<(String, i64)>, StoreError> {
-    let mut statement = conn.prepare_cached(
-        "SELECT destination, min(next_at_ms) FROM recipient WHERE state = 0 GROUP BY destination",
-    )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// When the next thing for this destination is due.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be read.
-pub fn next_due(conn: &Connection, destination: &str) -> Result<Option<i64>, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT min(next_at_ms) FROM recipient WHERE destination = ?1 AND state = 0",
-        )?
-        .query_row([destination], |row| row.get(0))?)
-}
-
-/// Takes up to `limit` recipients of a destination that are due, in the order in which they are, and marks them as being
-/// sent.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn take_due(
-    tx: &Tx<'_>,
-    destination: &str,
-    now_ms: i64,
-    limit: usize,
-) -> Result<Vec<Due>, StoreError> {
-    let ids = {
-        let mut statement = tx.prepare_cached(
-            "SELECT id FROM recipient WHERE destination = ?1 AND state = 0 AND next_at_ms <= ?2
-             ORDER BY next_at_ms LIMIT ?3",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![destination, now_ms, limit], |row| row.get(0))?;
-        rows.collect::<Result<Vec<i64>, _>>()?
-    };
-    take(tx, ids)
-}
-
-/// Takes up to `limit` recipients whose sender is to be told something: of a delay, or that time is up.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn take_notices(tx: &Tx<'_>, now_ms: i64, limit: usize) -> Result<Vec<Due>, StoreError> {
-    let ids = {
-        let mut statement = tx.prepare_cached(
-            "SELECT id FROM recipient WHERE state = 0 AND notice_at_ms <= ?1 ORDER BY notice_at_ms LIMIT ?2",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![now_ms, limit], |row| row.get(0))?;
-        rows.collect::<Result<Vec<i64>, _>>()?
-    };
-    take(tx, ids)
-}
-
-/// Takes up to `limit` recipients that are to be returned because somebody said so.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn take_returns(tx: &Tx<'_>, limit: usize) -> Result<Vec<Due>, StoreError> {
-    let ids = {
-        let mut statement =
-            tx.prepare_cached("SELECT id FROM recipient WHERE state = 3 ORDER BY id LIMIT ?1")?;
-        let rows =
-            statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
-        rows.collect::<Result<Vec<i64>, _>>()?
-    };
-    take(tx, ids)
-}
-
-fn take(tx: &Tx<'_>, mut ids: Vec<i64>) -> Result<Vec<Due>, StoreError> {
-    // Recipients of one message stand together.
-    ids.sort_unstable();
-    let mut due: Vec<Due> = Vec::new();
-    for id in ids {
-        tx.prepare_cached("UPDATE recipient SET state = 1 WHERE id = ?1")?
-            .execute([id])?;
-        let recipient = one(tx, id)?;
-        let message = message_of(id);
-        match due.last_mut().filter(|last| last.message == message) {
-            Some(last) => last.recipients.push(recipient),
-            None => due.push(Due {
-                recipients: vec![recipient],
-                ..message_row(tx, message)?
-            }),
-        }
-    }
-    Ok(due)
-}
-
-fn one(conn: &Connection, id: i64) -> Result<DueRecipient, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT address, mailbox, parameters, attempts, expires_at_ms, reason, destination
-             FROM recipient WHERE id = ?1",
-        )?
-        .query_row([id], |row| {
-            Ok(DueRecipient {
-                id,
-                address: row.get(0)?,
-                mailbox: row.get(1)?,
-                parameters: row.get(2)?,
-                attempts: row.get(3)?,
-                expires_at_ms: row.get(4)?,
-                reason: row.get(5)?,
-                destination: row.get(6)?,
-            })
-        })?)
-}
-
-fn message_row(conn: &Connection, id: i64) -> Result<Due, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT token, accepted_at_ms, sender, parameters, subject, head, size, file FROM message WHERE id = ?1",
-        )?
-        .query_row([id], |row| {
-            Ok(Due {
-                message: id,
-                token: row.get(0)?,
-                accepted_at_ms: row.get(1)?,
-                sender: row.get(2)?,
-                parameters: row.get(3)?,
-                subject: row.get(4)?,
-                head: row.get(5)?,
-                size: u64::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
-                file: row.get(7)?,
-                recipients: Vec::new(),
-            })
-        })?)
-}
-
-/// Gives recipients back that were taken and not tried; they are due again at `next_at_ms`.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn give_back(tx: &Tx<'_>, ids: &[i64], next_at_ms: i64) -> Result<(), StoreError> {
-    let mut statement = tx.prepare_cached(
-        "UPDATE recipient SET state = 0, next_at_ms = ?2 WHERE id = ?1 AND state = 1",
-    )?;
-    for id in ids {
-        statement.execute(params![id, next_at_ms])?;
-    }
-    Ok(())
 }
 
 /// Sends everything that waits elsewhere: `route` gives the new destination for an address and a mailbox. Forgets all
@@ -433,64 +263,4 @@ pub fn route_anew(
         moved += write.execute(params![id, destination])?;
     }
     Ok(moved)
-}
-
-/// A destination that cannot be reached at present.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// Its name.
-    pub destination: String,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Nobody tries before.
-    pub until_ms: i64,
-    /// Why.
-    pub reason: String,
-}
-
-/// Writes a pause down.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn pause(tx: &Tx<'_>, pause: &Pause) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO destination (name, failures, paused_until_ms, reason) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET failures = excluded.failures, paused_until_ms = excluded.paused_until_ms,
-           reason = excluded.reason",
-    )?
-    .execute(params![
-        pause.destination,
-        pause.failures,
-        pause.until_ms,
-        clamp(&pause.reason, REASON)
-    ])?;
-    Ok(())
-}
-
-/// The destination can be reached again.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn resume(tx: &Tx<'_>, destination: &str) -> Result<(), StoreError> {
-    tx.prepare_cached("DELETE FROM destination WHERE name = ?1")?
-        .execute([destination])?;
-    Ok(())
-}
-
-/// All pauses.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be read.
-pub fn pauses(conn: &Connection) -> Result<Vec<Pause>, StoreError> {
-    let mut statement =
-        conn.prepare_cached("SELECT name, failures, paused_until_ms, reason FROM destination")?;
-    let rows = statement.query_map([], |row| {
-        Ok(Pause {
-            destination: row.get(0)?,
-            failures: row.get(1)?,
-            until_ms: row.get(2)?,
-            reason: row.get(3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

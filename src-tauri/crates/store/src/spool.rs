@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::StoreError;
 
 pub(crate) use log::Log;
-pub(crate) use record::Position;
+pub(crate) use record::{Identity, Position};
 pub(crate) use recovery::{orphans, recover};
 
 /// Content of up to this many octets lies in the log.
@@ -116,32 +116,76 @@ impl SpoolFile {
 ///
 /// # Errors
 /// [`StoreError::Damaged`] when what lies there is not what was accepted.
-pub(crate) fn content(folder: &Path, id: i64, file: Option<&str>) -> Result<Content, StoreError> {
+pub(crate) fn content(
+    folder: &Path,
+    identity: Identity,
+    id: i64,
+    file: Option<&str>,
+) -> Result<Content, StoreError> {
     if let Some(name) = file {
-        let path = folder.join(name);
-        let open = || -> std::io::Result<(File, u64)> {
-            let file = File::open(&path)?;
-            let length = file.metadata()?.len();
-            Ok((file, length))
-        };
-        let (file, length) = open().map_err(|error| StoreError::from_io(&path, &error))?;
-        return Ok(Content::File(Arc::new(SpoolFile::new(
-            file,
-            name.to_owned(),
-            length,
-        ))));
+        return in_file(folder, name.to_owned());
     }
     let position = Position::of(id);
     let path = segment_path(folder, position.segment);
-    let read = File::open(&path).and_then(|file| record::read(&file, position));
+    let read = File::open(&path).and_then(|file| record::read(&file, identity, position));
     match read {
         Ok(Some(record)) => Ok(Content::Memory(Arc::new(record.content))),
+        // It may have been moved out of the log since the caller looked.
+        _ if folder.join(moved_name(id)).exists() => in_file(folder, moved_name(id)),
         Ok(None) => Err(StoreError::Damaged {
             path,
             detail: format!("the record at octet {} is not sound", position.offset),
         }),
         Err(error) => Err(StoreError::from_io(&path, &error)),
     }
+}
+
+fn in_file(folder: &Path, name: String) -> Result<Content, StoreError> {
+    let path = folder.join(&name);
+    let open = || -> std::io::Result<(File, u64)> {
+        let file = File::open(&path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    };
+    let (file, length) = open().map_err(|error| StoreError::from_io(&path, &error))?;
+    Ok(Content::File(Arc::new(SpoolFile::new(file, name, length))))
+}
+
+/// The file into which content is moved that has waited in the log for long.
+fn moved_name(id: i64) -> String {
+    format!("content-moved-{id:x}")
+}
+
+/// Copies content out of the log into a file of its own, durably but for its name. Returns that.
+pub(crate) fn move_out(folder: &Path, identity: Identity, id: i64) -> Result<String, StoreError> {
+    let content = content(folder, identity, id, None)?;
+    let name = moved_name(id);
+    let path = folder.join(&name);
+    let write = || -> std::io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let file = crate::data_dir::private_file(&mut options, &path)?;
+        if let Content::Memory(bytes) = &content {
+            file.write_all_at(bytes, 0)?;
+        }
+        file.sync_all()
+    };
+    write().map_err(|error| StoreError::from_io(&path, &error))?;
+    Ok(name)
+}
+
+/// Waits until the names of the files in the folder are on the disk.
+pub(crate) fn flush_folder(folder: &Path) -> Result<(), StoreError> {
+    let flush = || File::open(folder)?.sync_all();
+    flush().map_err(|error| StoreError::from_io(folder, &error))
+}
+
+/// The full segments of the log, oldest first.
+pub(crate) fn full_segments(folder: &Path) -> Result<Vec<u64>, StoreError> {
+    let mut numbers = recovery::segments(folder)?;
+    numbers.sort_unstable();
+    numbers.pop();
+    Ok(numbers)
 }
 
 /// The file of a segment.

@@ -13,6 +13,11 @@ use crate::spool::{self, Content};
 use crate::writer::{self, Durability, LogEnd, Tx, Writer};
 use crate::{DataDir, StoreError, open, queue};
 
+/// Full segments of the spool log whose few messages stay where they are.
+const SEGMENTS_LEFT: usize = 8;
+/// Messages that do not justify a segment of 16 MB.
+const FEW: usize = 64;
+
 /// The open database of one data folder. Clones are handles of the same store; the last one
 /// dropped finishes the waiting changes and closes the file.
 #[derive(Clone)]
@@ -158,15 +163,20 @@ impl Store {
         let folder = self.inner.data.spool();
         let reading = folder.clone();
         let (found, end) = self.write_blocking(move |tx| {
-            let mark = queue::marked(tx)?;
+            let (mark, identity) = (queue::marked(tx)?, queue::identity(tx)?);
             let mut found = 0;
-            let last = spool::recover(&reading, mark, |id, facts| {
+            let last = spool::recover(&reading, identity, mark, |id, facts| {
                 found += 1;
                 queue::enter(tx, id, facts)
             })?;
             queue::reset(tx)?;
             let floor = spool::Position::of(queue::marked(tx)?).segment;
-            Ok((found, LogEnd { last, floor }))
+            let end = LogEnd {
+                identity,
+                last,
+                floor,
+            };
+            Ok((found, end))
         })?;
         let files = self.read(queue::files)?;
         spool::orphans(&folder, &files);
@@ -184,7 +194,36 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] when what lies in the spool is not what was accepted.
     pub fn content(&self, message: i64, file: Option<&str>) -> Result<Content, StoreError> {
-        spool::content(&self.inner.data.spool(), message, file)
+        let identity = self.read(queue::identity)?;
+        spool::content(&self.inner.data.spool(), identity, message, file)
+    }
+
+    /// Moves the content of messages that have waited for long out of the log, so that a few of them do not keep whole
+    /// segments: those beyond the newest [`SEGMENTS_LEFT`] in which no more than [`FEW`] messages wait. Blocking.
+    ///
+    /// # Errors
+    /// When spool or database cannot be read or written; what was moved before is moved.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let folder = self.inner.data.spool();
+        let identity = self.read(queue::identity)?;
+        let segments = spool::full_segments(&folder)?;
+        let old = segments.len().saturating_sub(SEGMENTS_LEFT);
+        for segment in segments.into_iter().take(old) {
+            let ids = self.read(|conn| queue::in_segment(conn, segment, FEW + 1))?;
+            if ids.len() > FEW {
+                continue;
+            }
+            for id in ids {
+                let file = spool::move_out(&folder, identity, id)?;
+                let path = folder.join(&file);
+                spool::flush_folder(&folder)?;
+                if !self.write_blocking(move |tx| queue::moved(tx, id, &file))? {
+                    // The message is gone; at worst the next start removes its file.
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads on one snapshot of the database, beside the writer. Blocks for the time of the queries,

@@ -14,7 +14,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
-use crate::spool::{Log, Position};
+use crate::checkpoint::Checkpoint;
+use crate::spool::{Identity, Log, Position};
 use crate::{StoreError, queue};
 
 /// What must be on the disk before a change is answered.
@@ -31,8 +32,6 @@ pub(crate) enum Durability {
 const QUEUE: usize = 1024;
 /// Changes that share one commit at most, so that the first does not wait for ever.
 const GROUP: usize = 256;
-/// Octets of SQLite's write-ahead log above which it is copied into the database.
-const CHECKPOINT_AT: u64 = 8 << 20;
 /// SQLite is content with far less; the default of 2 MiB would be address space for nothing.
 const STACK: usize = 512 << 10;
 
@@ -85,10 +84,11 @@ impl Writer {
     pub(crate) fn start(conn: Connection, path: PathBuf) -> Result<Self, StoreError> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let known = path.clone();
+        let checkpoint = Checkpoint::start(path.clone())?;
         let thread = thread::Builder::new()
             .name("store".into())
             .stack_size(STACK)
-            .spawn(move || serve(&conn, &waiting, &path))
+            .spawn(move || serve(&conn, &waiting, &path, checkpoint))
             .map_err(|error| StoreError::from_io(&known, &error))?;
         Ok(Self {
             jobs: Some(jobs),
@@ -178,6 +178,8 @@ enum Work {
 /// Where the log goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogEnd {
+    /// What records are sealed with.
+    pub identity: Identity,
     /// Behind the last sound record, if that is known.
     pub last: Option<Position>,
     /// The newest segment that was ever used, as far as the tables know.
@@ -251,7 +253,7 @@ struct Ledger<'conn> {
     durability: Durability,
 }
 
-fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path) {
+fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path, checkpoint: Checkpoint) {
     let mut ledger = Ledger {
         conn,
         log: RefCell::new(None),
@@ -273,13 +275,15 @@ fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path) {
             }
             group = rest;
         }
-        tidy(conn, path);
+        checkpoint.look(conn);
     }
+    // Its connection closes first: the last one to close tidies the log up.
+    drop(checkpoint);
 }
 
 impl Ledger<'_> {
     fn open_log(&mut self, folder: &Path, end: LogEnd) -> Result<(), StoreError> {
-        let log = Log::open(folder, end.last, end.floor)?;
+        let log = Log::open(folder, end.identity, end.last, end.floor)?;
         self.log.replace(Some(log));
         Ok(())
     }
@@ -369,15 +373,6 @@ impl Ledger<'_> {
             // When even this fails the connection is past help and the next BEGIN reports it.
             let _ = run(self.conn, "ROLLBACK");
         }
-    }
-}
-
-/// Copies the write-ahead log into the database when it has grown. Here, between two groups, and not inside a commit.
-fn tidy(conn: &Connection, path: &Path) {
-    let log = crate::data_dir::sibling(path, "-wal");
-    if std::fs::metadata(log).is_ok_and(|log| log.len() > CHECKPOINT_AT) {
-        // What cannot be copied now is copied the next time.
-        let _ = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }
 

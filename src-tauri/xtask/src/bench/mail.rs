@@ -2,7 +2,8 @@
 //! machine, in turns, so that each ratio compares measurements that are seconds apart.
 //!
 //! The load is made by Postfix's `smtp-source`, the next hop is its `smtp-sink`; they share the processors with the
-//! servers, so that rates are true for this set-up only. Everything stays on 127.0.0.1 and ends by itself.
+//! servers, so that rates are true for this set-up only. Everything stays on 127.0.0.1 and ends by itself. When a
+//! measurement is broken off, a Postfix may stay behind; the next measurement ends it.
 
 mod account;
 mod backlog;
@@ -39,6 +40,10 @@ const AFTERWARDS: Duration = Duration::from_secs(5);
 
 /// Measures what is asked for and prints the table.
 pub fn measure(words: &[&str]) -> Result<()> {
+    if words.contains(&"--help") {
+        println!("{}", options::USAGE);
+        return Ok(());
+    }
     let options = Options::parse(words)?;
     debian::install(debian::LOAD)?;
     build(&options)?;

@@ -29,6 +29,16 @@ describe("the Mail Log", () => {
     expect(await violations()).toEqual([]);
   });
 
+  it("tells what became of the message after it was taken", async () => {
+    const { user } = await openLog();
+    await user.click(row(500));
+    await waitFor(() => expect(shown("deliveries")).toBe(true));
+    expect(byTestId("deliveries").textContent).toContain("to bob@office.example");
+    expect(byTestId("deliveries").textContent).toContain("delivered");
+    await user.click(row(499));
+    await waitFor(() => expect(shown("deliveries")).toBe(false));
+  });
+
   it("leads from a check to the control of its setting", async () => {
     const { user } = await openLog();
     await user.click(row(499));

@@ -2,6 +2,7 @@ import { waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { busyNumbers } from "../../../dev/data";
 import { FakeProgram } from "../../../dev/fake";
+import { paused, waiting } from "../../../dev/queueData";
 import { byTestId, openWindow, shown, text, violations, type OpenWindow } from "../../../dev/window";
 import { bars, niceTop } from "./chart";
 
@@ -21,6 +22,17 @@ describe("the Overview", () => {
     expect(byTestId("figure-refused").textContent).toContain("user or password 201");
     expect(byTestId("day-table").querySelectorAll("tbody tr")).toHaveLength(24);
     expect(await violations()).toEqual([]);
+  });
+
+  it("says how much waits, and leads to the queue", async () => {
+    const { user } = await openOverview((program) => {
+      program.queue.rows = waiting();
+      program.queue.paused = paused();
+    });
+    expect(byTestId("figure-queue").textContent).toContain("29");
+    expect(byTestId("figure-queue").textContent).toContain("2 destinations paused");
+    await user.click(byTestId("open-queue"));
+    expect(shown("pane-queue")).toBe(true);
   });
 
   it("lifts the block of an address", async () => {

@@ -42,9 +42,10 @@ pub(super) struct ListArguments {
     /// Part of an address, the sender, the subject, the token or the reason.
     #[arg(long)]
     text: Option<String>,
+    /// Only those in this state.
     #[arg(long, value_parser = STATES)]
     state: Option<String>,
-    /// mailbox, relay or domain:NAME.
+    /// Only those that go there: mailbox, relay or domain:NAME.
     #[arg(long)]
     destination: Option<String>,
     /// Rows.

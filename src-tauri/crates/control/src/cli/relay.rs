@@ -39,11 +39,13 @@ pub(super) struct TestArguments {
     /// Host name or address of the relay.
     #[arg(long)]
     server: Option<String>,
+    /// Its port.
     #[arg(long)]
     port: Option<u16>,
     /// Whether the connection must be encrypted.
     #[arg(long)]
     tls: Option<bool>,
+    /// How encryption begins: auto, starttls or implicit.
     #[arg(long, value_parser = tls_mode)]
     tls_mode: Option<RelayTlsMode>,
     /// verify, any, or the SHA-256 fingerprint of the one that is right.

@@ -152,14 +152,11 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The step that runs has gone well; its last line says how.
+    /// The step that runs has gone well; what was said tells how.
     pub(super) fn end_current(&mut self) {
         if self.since.is_some() {
-            let said = self.all.last().and_then(|step| step.transcript.last());
-            let text = said.map_or("", |line| {
-                line.trim_start_matches("S: ").trim_start_matches("-- ")
-            });
-            self.pass(text.to_owned());
+            let text = self.all.last().map(summary).unwrap_or_default();
+            self.pass(text);
         }
     }
 
@@ -227,4 +224,25 @@ impl<'a> Steps<'a> {
         }
         self.all
     }
+}
+
+/// What a step that went well came to: its last line, or all that the relay offers.
+fn summary(step: &RelayStep) -> String {
+    if step.step == StepName::Ehlo {
+        let said = step
+            .transcript
+            .iter()
+            .filter_map(|line| line.strip_prefix("S: 250 "));
+        // The first line is a greeting.
+        let offers: Vec<&str> = said.skip(1).collect();
+        if !offers.is_empty() {
+            return format!("the relay offers {}", offers.join(", "));
+        }
+    }
+    let last = step.transcript.last().map_or("", String::as_str);
+    ["S: ", "-- "]
+        .iter()
+        .find_map(|mark| last.strip_prefix(mark))
+        .unwrap_or(last)
+        .to_owned()
 }

@@ -160,7 +160,10 @@ fn a_relay_that_takes_everything_passes_and_gets_no_message() {
     use StepName::*;
     use StepResult::*;
     let (at, relay) = fake(&[
-        ("EHLO", "250-relay.example\r\n250 8BITMIME"),
+        (
+            "EHLO",
+            "250-relay.example\r\n250-8BITMIME\r\n250 SIZE 1000000",
+        ),
         ("QUIT", "221 bye"),
     ]);
     let envelope = json!({"from": "ann@office.example", "to": "bob@far.example"});
@@ -176,6 +179,10 @@ fn a_relay_that_takes_everything_passes_and_gets_no_message() {
         (Quit, Passed),
     ];
     assert_eq!(results(&steps), expected, "{steps:#?}");
+    assert_eq!(
+        step(&steps, Ehlo).text,
+        "the relay offers 8BITMIME, SIZE 1000000"
+    );
     let heard = relay.join().unwrap();
     let verbs: Vec<&str> = heard.iter().filter_map(|line| line.get(..4)).collect();
     assert_eq!(verbs, ["EHLO", "MAIL", "RCPT", "RSET", "QUIT"]);

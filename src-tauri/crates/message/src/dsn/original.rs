@@ -1,6 +1,6 @@
 //! The part of a report that gives the message back, or its headers.
 
-use super::{Part, Report};
+use super::{Action, Part, Report};
 use crate::eight_bit::{Look, MAX_LINE};
 
 /// Octets of headers that are returned.
@@ -15,7 +15,12 @@ pub(super) struct Returned {
 
 pub(super) fn part(report: &Report<'_>) -> Returned {
     let original = report.original;
-    if let Some(body) = original.body {
+    // RFC 3461 §4.3: without a failure only the header is returned, whatever RET says.
+    let failed = report
+        .recipients
+        .iter()
+        .any(|recipient| recipient.action == Action::Failed);
+    if let Some(body) = original.body.filter(|_| failed) {
         let message = [original.head, body].concat();
         if travels(&message) {
             return whole(message, report.smtputf8);

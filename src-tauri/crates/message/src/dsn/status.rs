@@ -144,7 +144,7 @@ pub(super) fn unescape(text: &str) -> Option<String> {
 
 /// RFC 3464 §2.1.2: a name of the DNS, or an address in brackets; another name is marked as one only we know.
 fn mta(name: &str, letters: Letters) -> Option<String> {
-    if let Ok(ip) = name.parse::<IpAddr>() {
+    if let Some(ip) = ip(name) {
         return Some(match ip.to_canonical() {
             IpAddr::V4(ip) => format!("dns; [{ip}]"),
             IpAddr::V6(ip) => format!("dns; [IPv6:{ip}]"),
@@ -155,6 +155,17 @@ fn mta(name: &str, letters: Letters) -> Option<String> {
     }
     let name = sentence(name, MAX_VALUE, letters);
     (!name.is_empty()).then(|| format!("x-local; {name}"))
+}
+
+/// An address, also in brackets, with or without a port behind them; the port has no place in a report.
+fn ip(name: &str) -> Option<IpAddr> {
+    let Some(inside) = name.strip_prefix('[') else {
+        return name.parse().ok();
+    };
+    let (inside, port) = inside.split_once(']')?;
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let whole = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    inside.parse().ok().filter(|_| whole)
 }
 
 #[cfg(test)]
@@ -195,6 +206,10 @@ mod tests {
         assert_eq!(name("MX.Büro.example"), "dns; mx.xn--bro-hoa.example");
         assert_eq!(name("192.0.2.1"), "dns; [192.0.2.1]");
         assert_eq!(name("2001:db8::1"), "dns; [IPv6:2001:db8::1]");
+        assert_eq!(name("[192.0.2.1]"), "dns; [192.0.2.1]");
+        assert_eq!(name("[192.0.2.1]:2525"), "dns; [192.0.2.1]");
+        assert_eq!(name("[2001:db8::1]:587"), "dns; [IPv6:2001:db8::1]");
+        assert_eq!(name("[192.0.2.1]x"), "x-local; [192.0.2.1]x");
         assert_eq!(
             name("unix:/run/lmtp\r\nX: y"),
             "x-local; unix:/run/lmtp X: y"

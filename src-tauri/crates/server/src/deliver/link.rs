@@ -4,6 +4,7 @@
 //! It knows nothing of routes, queues or retries: it is told where to go, and says what became of each recipient.
 
 mod hop;
+mod probe;
 mod socket;
 #[cfg(test)]
 mod tests;

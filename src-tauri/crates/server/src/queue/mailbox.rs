@@ -101,7 +101,7 @@ fn write(root: &std::path::Path, host: &str, job: Job) -> Written {
 }
 
 fn unreadable(error: &std::io::Error) -> Trouble {
-    Trouble::new((4, 3, 0), &format!("the spool could not be read: {error}"))
+    Trouble::new((4, 3, 0), format!("the spool could not be read: {error}"))
 }
 
 fn copy(root: &std::path::Path, mail: &Mail, waiting: &Waiting, message: &Message<'_>) -> Outcome {
@@ -130,12 +130,12 @@ fn trouble(mailbox: &str, error: &std::io::Error) -> Trouble {
     if matches!(error.kind(), StorageFull | QuotaExceeded) {
         Trouble::new(
             (4, 3, 1),
-            &format!("the disk with the mailbox of {mailbox} is full"),
+            format!("the disk with the mailbox of {mailbox} is full"),
         )
     } else {
         Trouble::new(
             (4, 2, 0),
-            &format!("the mailbox of {mailbox} could not be written: {error}"),
+            format!("the mailbox of {mailbox} could not be written: {error}"),
         )
     }
 }

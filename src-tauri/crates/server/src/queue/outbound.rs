@@ -1,5 +1,6 @@
 //! Sends mail to other servers: opens a connection for a destination, and uses it for as much as there is.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -18,6 +19,10 @@ use crate::shared::Shared;
 
 /// Messages over one connection; then a new one shares the load among the servers behind the name.
 const MOST_ON_LINK: usize = 1_000;
+/// RFC 3463 §3.7: conversion required but not supported.
+const CONVERSION_NEEDED: (u8, u8, u16) = (5, 6, 3);
+/// Larger messages are not converted: it is done in memory.
+const MOST_CONVERTED: u64 = 8 << 20;
 /// Recipients in one transaction (RFC 5321 §4.5.3.1.8 has every server take a hundred).
 const MOST_RECIPIENTS: usize = 100;
 
@@ -60,6 +65,54 @@ fn outgoing(mail: &Arc<Mail>, recipients: &[Waiting]) -> Outgoing {
             })
             .collect(),
     }
+}
+
+/// Bytes of a message that was made anew for a server.
+struct Converted(Vec<u8>);
+
+impl Body for Converted {
+    fn read_at(&self, offset: u64, max: usize) -> io::Result<Vec<u8>> {
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.0.len());
+        let to = from.saturating_add(max).min(self.0.len());
+        Ok(self.0.get(from..to).unwrap_or_default().to_vec())
+    }
+}
+
+/// Sends, and when the server takes no 8-bit content, sends it once more in seven bits (RFC 6152 §3). What cannot be made
+/// so is refused as the server would.
+async fn send_as_it_can(
+    link: &mut Link,
+    mail: &Arc<Mail>,
+    recipients: &[Waiting],
+) -> Vec<(i64, Outcome)> {
+    let mail_as_it_is = outgoing(mail, recipients);
+    let outcomes = link.send(&mail_as_it_is).await;
+    let needs_conversion = link.is_alive()
+        && !mail.carriage.eight_bit_header
+        && outcomes.iter().all(|(_, outcome)| {
+            matches!(outcome, Outcome::Failed(trouble) if trouble.status == CONVERSION_NEEDED && trouble.reply.is_none())
+        });
+    if !needs_conversion || mail_as_it_is.size > MOST_CONVERTED {
+        return outcomes;
+    }
+    let whole = Arc::clone(mail);
+    let converted = tokio::task::spawn_blocking(move || {
+        let most = usize::try_from(MOST_CONVERTED).unwrap_or(usize::MAX);
+        let bytes = Whole(whole).read_at(0, most).ok()?;
+        message::seven_bit::convert(&bytes).ok()
+    });
+    let Ok(Some(bytes)) = converted.await else {
+        return outcomes;
+    };
+    let in_seven_bits = Outgoing {
+        size: bytes.len() as u64,
+        body: Arc::new(Converted(bytes)),
+        eight_bit: false,
+        ..mail_as_it_is
+    };
+    link.send(&in_seven_bits).await
 }
 
 /// Works on a lane until it has been empty for a while or the destination cannot be reached.
@@ -120,31 +173,39 @@ impl Worker<'_> {
         mail: &Arc<Mail>,
         recipients: Vec<Waiting>,
     ) -> Result<(), (Trouble, Vec<Waiting>)> {
-        let outgoing = outgoing(mail, &recipients);
+        let mut rest = recipients;
         for _ in 0..2 {
             if !link.as_ref().is_some_and(Link::is_alive) {
                 match self.open().await {
                     Ok(new) => *link = Some(new),
-                    Err(trouble) => return Err((trouble, recipients)),
+                    Err(trouble) => return Err((trouble, rest)),
                 }
             }
             let Some(open) = link.as_mut() else { break };
-            let outcomes = open.send(&outgoing).await;
-            // A connection that was kept open and turns out to be gone says nothing about this message.
-            if outcomes.iter().any(|(_, outcome)| is_stale(outcome)) {
-                *link = None;
-                continue;
-            }
+            let outcomes = send_as_it_can(open, mail, &rest).await;
             let hop = describe(open);
             if !open.is_alive() {
                 *link = None;
             }
-            self.sent(mail, recipients, outcomes, &hop).await;
-            return Ok(());
+            // A connection that was kept open and turns out to be gone says nothing about these.
+            let (stale, decided): (Vec<_>, Vec<_>) = outcomes
+                .into_iter()
+                .partition(|(_, outcome)| is_stale(outcome));
+            let stale: HashSet<i64> = stale.into_iter().map(|(id, _)| id).collect();
+            let (again, done): (Vec<_>, Vec<_>) = rest
+                .into_iter()
+                .partition(|waiting| stale.contains(&waiting.id));
+            if !done.is_empty() {
+                self.sent(mail, done, decided, &hop).await;
+            }
+            if again.is_empty() {
+                return Ok(());
+            }
+            rest = again;
         }
         let trouble =
             Trouble::new((4, 4, 2), "the connection was lost again and again").whole_hop();
-        Err((trouble, recipients))
+        Err((trouble, rest))
     }
 
     async fn open(&self) -> Result<Link, Trouble> {
@@ -192,7 +253,7 @@ impl Worker<'_> {
         if hop_is_fine && self.shared.queue.lanes.reached(self.destination) {
             self.resume().await;
         }
-        let mut outcomes: std::collections::HashMap<i64, Outcome> = outcomes.into_iter().collect();
+        let mut outcomes: HashMap<i64, Outcome> = outcomes.into_iter().collect();
         let paired = recipients
             .into_iter()
             .map(|waiting| {
@@ -300,7 +361,10 @@ fn is_stale(outcome: &Outcome) -> bool {
 fn describe(link: &Link) -> String {
     let summary = link.summary();
     match &summary.tls {
-        None => format!("{}, not encrypted", summary.peer),
+        None => match &summary.clear_because {
+            None => format!("{}, not encrypted", summary.peer),
+            Some(why) => format!("{}, not encrypted ({why})", summary.peer),
+        },
         Some(tls) if tls.verified => {
             format!(
                 "{}, {} {}, certificate verified",

@@ -193,7 +193,7 @@ async fn unreadable(shared: &Arc<Shared>, destination: &str, due: &Due, why: &st
                 at_ms: now_ms,
                 fate: Fate::Deferred {
                     next_at_ms,
-                    notice_at_ms: i64::MAX,
+                    notice_at_ms: Some(i64::MAX),
                     reason: format!("the spool could not be read: {why}"),
                 },
                 hop: String::new(),
@@ -261,7 +261,7 @@ async fn tell(shared: &Arc<Shared>, due: Due, reasons: &HashMap<String, String>,
             }
             Fate::Deferred {
                 next_at_ms: now_ms,
-                notice_at_ms: waiting.expires_at_ms,
+                notice_at_ms: Some(waiting.expires_at_ms),
                 reason: reason.clone(),
             }
         };
@@ -300,7 +300,11 @@ async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
             let Some(job) = job(shared, &destination, one).await else {
                 continue;
             };
-            let events = job.recipients.iter().map(Event::returned).collect();
+            let told = job
+                .recipients
+                .iter()
+                .filter(|waiting| wants_failure(waiting));
+            let events = told.map(Event::returned).collect();
             let settlement = Settlement {
                 destination,
                 finished: job

@@ -85,11 +85,9 @@ pub(crate) async fn conclude(
                     attempts: waiting.attempts + 1,
                     permanent: trouble.is_permanent(),
                 };
-                let delivery = &snapshot.settings.delivery;
-                let next = attempt::after_failure(&tried, delivery);
+                let next = attempt::after_failure(&tried, &snapshot.settings.delivery);
                 let reply = said(&trouble);
-                let (fate, event) =
-                    after_trouble(next, mail, &waiting, &trouble, hop, &snapshot.settings);
+                let (fate, event) = after_trouble(next, &waiting, &trouble, hop);
                 (fate, reply, event)
             }
         };
@@ -110,32 +108,27 @@ pub(crate) async fn conclude(
     enter(shared, settlement).await;
 }
 
-/// The hop's own words where it spoke, else ours.
+/// What happened, with the hop's own words where it spoke.
 fn said(trouble: &Trouble) -> String {
     match &trouble.reply {
-        Some(reply) => format!("{}: {reply}", trouble.text),
-        None => trouble.text.clone(),
+        Some(reply) if !trouble.text.contains(reply.as_str()) => {
+            format!("{}: {reply}", trouble.text)
+        }
+        _ => trouble.text.clone(),
     }
 }
 
 fn after_trouble(
     next: Next,
-    mail: &Mail,
     waiting: &Waiting,
     trouble: &Trouble,
     hop: &str,
-    settings: &settings::Settings,
 ) -> (Fate, Option<Event>) {
     match next {
         Next::Retry { at_ms } => {
-            let delivery = &settings.delivery;
-            let warn_at = attempt::warn_at_ms(mail.accepted_at_ms, delivery);
             let fate = Fate::Deferred {
                 next_at_ms: at_ms,
-                // A warning that is due is given by the one who looks for them, once.
-                notice_at_ms: warn_at
-                    .filter(|at| *at > clock::now_ms())
-                    .unwrap_or(waiting.expires_at_ms),
+                notice_at_ms: None,
                 reason: said(trouble),
             };
             (fate, None)

@@ -199,6 +199,7 @@ fn play(dialogue: &str) -> Vec<String> {
             "S:" => played.event(Input::Bytes(&[octets, b"\r\n".to_vec()].concat())),
             "R:" => played.event(Input::Bytes(&octets)),
             "M:" => played.event(Input::Mail(mail(text))),
+            "P:" => played.event(Input::Probe(mail(text))),
             "B:" | "B." => played.event(Input::Content {
                 bytes: &octets,
                 last: mark == "B.",
@@ -246,6 +247,11 @@ fn tls_and_auth_follow_the_dialogues() {
 #[test]
 fn transactions_follow_the_dialogues() {
     check(include_str!("dialogues/transaction.txt"));
+}
+
+#[test]
+fn probes_follow_the_dialogues() {
+    check(include_str!("dialogues/probe.txt"));
 }
 
 #[test]

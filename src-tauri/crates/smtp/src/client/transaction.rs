@@ -23,6 +23,8 @@ enum Step {
     End(Option<usize>),
     /// The end of a message nobody is to get.
     EmptyEnd,
+    /// RSET at the end of a probe.
+    Undo,
 }
 
 /// A message under way.
@@ -44,6 +46,8 @@ pub(super) struct Transaction {
     answered: bool,
     /// The connection served other messages before.
     reused: bool,
+    /// Nothing is to be sent; the question is whether it could be.
+    probe: bool,
 }
 
 impl Transaction {
@@ -52,7 +56,7 @@ impl Transaction {
             return Phase::Content;
         }
         match self.sent.front().or(self.todo.front()) {
-            Some(Step::Reset) => Phase::Reset,
+            Some(Step::Reset | Step::Undo) => Phase::Reset,
             Some(Step::Mail) => Phase::Mail,
             Some(Step::Rcpt(_)) => Phase::Rcpt,
             Some(Step::Data | Step::EmptyEnd) => Phase::Data,
@@ -77,7 +81,7 @@ impl Transaction {
 
 impl Client {
     /// Begins a message, as far as the server's abilities allow it.
-    pub(super) fn begin(&mut self, mail: Mail) {
+    pub(super) fn begin(&mut self, mail: Mail, probe: bool) {
         let recipients = mail.recipients.len();
         let mut transaction = Transaction {
             utf8: false,
@@ -89,6 +93,7 @@ impl Client {
             octets: 0,
             answered: false,
             reused: self.messages > 0,
+            probe,
             mail,
         };
         if !self.is_ready() {
@@ -111,7 +116,8 @@ impl Client {
         transaction.todo.push_back(Step::Mail);
         let open = (0..recipients).filter(|i| matches!(transaction.outcomes.get(*i), Some(None)));
         transaction.todo.extend(open.map(Step::Rcpt));
-        transaction.todo.push_back(Step::Data);
+        let last = if probe { Step::Undo } else { Step::Data };
+        transaction.todo.push_back(last);
         self.messages = self.messages.saturating_add(1);
         self.advance(Box::new(transaction));
     }
@@ -206,7 +212,7 @@ impl Client {
     fn line(&self, transaction: &Transaction, step: Step) -> (Phase, String) {
         let (can, utf8) = (&self.capabilities, transaction.utf8);
         match step {
-            Step::Reset => (Phase::Reset, "RSET".to_owned()),
+            Step::Reset | Step::Undo => (Phase::Reset, "RSET".to_owned()),
             Step::Mail => (Phase::Mail, wire::mail(&transaction.mail, can, utf8)),
             Step::Rcpt(index) => {
                 let to = transaction.mail.recipients.get(index);
@@ -241,7 +247,7 @@ impl Client {
             return self.garbage("its answer makes no sense there");
         };
         match (step, class) {
-            (Step::Reset | Step::Mail, 2) | (Step::EmptyEnd, _) => {}
+            (Step::Reset | Step::Mail, 2) | (Step::EmptyEnd | Step::Undo, _) => {}
             (Step::Reset, _) => {
                 // Whatever this is, the next message can do without it.
                 let mut trouble = self.refused(phase, reply);
@@ -252,6 +258,9 @@ impl Client {
             (Step::Mail, _) => {
                 transaction.todo.clear();
                 transaction.settle(&self.refused(phase, reply).into_outcome());
+            }
+            (Step::Rcpt(index), 2) if transaction.probe => {
+                transaction.settle_one(index, self.delivered(reply));
             }
             (Step::Rcpt(index), 2) => {
                 if matches!(transaction.outcomes.get(index), Some(None)) {
@@ -280,12 +289,16 @@ impl Client {
 
     fn verdict(&self, reply: &Reply) -> Outcome {
         if reply.is_positive() {
-            Outcome::Delivered {
-                reply: outcome::kept(&self.shown(reply)),
-                dsn_passed_on: self.capabilities.dsn,
-            }
+            self.delivered(reply)
         } else {
             self.refused(Phase::End, reply).into_outcome()
+        }
+    }
+
+    fn delivered(&self, reply: &Reply) -> Outcome {
+        Outcome::Delivered {
+            reply: outcome::kept(&self.shown(reply)),
+            dsn_passed_on: self.capabilities.dsn,
         }
     }
 

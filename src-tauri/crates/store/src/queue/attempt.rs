@@ -21,8 +21,8 @@ pub enum Fate {
     Deferred {
         /// When.
         next_at_ms: i64,
-        /// When its sender is told of a delay, or when it expires.
-        notice_at_ms: i64,
+        /// When its sender is told again, or it expires; `None` leaves that as it is.
+        notice_at_ms: Option<i64>,
         /// Why, in words.
         reason: String,
     },
@@ -92,7 +92,8 @@ pub fn finish(tx: &Tx<'_>, finished: &[Finished]) -> Result<Vec<String>, StoreEr
         {
             // One that was held or marked for return meanwhile stays so.
             tx.prepare_cached(
-                "UPDATE recipient SET attempts = attempts + 1, next_at_ms = ?2, notice_at_ms = ?3, reason = ?4,
+                "UPDATE recipient SET attempts = attempts + 1, next_at_ms = ?2,
+                   notice_at_ms = coalesce(?3, notice_at_ms), reason = ?4,
                    state = iif(state = 1, 0, state) WHERE id = ?1",
             )?
             .execute(params![

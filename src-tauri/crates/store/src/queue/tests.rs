@@ -115,7 +115,7 @@ fn a_message_goes_when_its_last_recipient_does() {
     finish(&tx, &[finished(recipient_id(1, 0), Fate::Delivered)]).unwrap();
     let later = Fate::Deferred {
         next_at_ms: 70,
-        notice_at_ms: 90,
+        notice_at_ms: None,
         reason: "451 later".into(),
     };
     finish(&tx, &[finished(recipient_id(1, 1), later)]).unwrap();
@@ -210,7 +210,7 @@ fn a_delay_is_told_once_and_the_end_later() {
     assert_eq!(take_notices(&tx, 1_000, 9).unwrap().len(), 1);
     let told = Fate::Deferred {
         next_at_ms: 1_000,
-        notice_at_ms: 9_000,
+        notice_at_ms: Some(9_000),
         reason: String::new(),
     };
     finish(&tx, &[finished(recipient_id(1, 0), told)]).unwrap();

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::record::{self, Position, SEGMENT};
+use super::record::{self, Identity, Position, SEGMENT};
 use super::{segment_number, segment_path};
 use crate::StoreError;
 use crate::data_dir::private_file;
@@ -18,6 +18,7 @@ const ROOM_FOR_BLOCKS: u64 = 1 << 30;
 /// The log, open for writing.
 pub(crate) struct Log {
     folder: PathBuf,
+    identity: Identity,
     number: u64,
     file: File,
     /// Everything before it is on the disk and belongs to messages that were accepted.
@@ -33,6 +34,7 @@ impl Log {
     /// Opens the log behind its last sound record, or in a new segment above `floor` where that is not known.
     pub(crate) fn open(
         folder: &Path,
+        identity: Identity,
         last: Option<Position>,
         floor: u64,
     ) -> Result<Self, StoreError> {
@@ -61,6 +63,7 @@ impl Log {
             .map_err(|error| StoreError::from_io(&path, &error))?;
         Ok(Self {
             folder: folder.to_owned(),
+            identity,
             number,
             file,
             end,
@@ -81,7 +84,7 @@ impl Log {
             segment: self.number,
             offset: self.next(),
         };
-        record::write(&mut self.staged, at, facts, content);
+        record::write(&mut self.staged, self.identity, at, facts, content);
         Ok(at)
     }
 

@@ -14,6 +14,18 @@ const MAGIC: [u8; 4] = *b"PRm1";
 /// Facts and trace of the journal are bounded to 64 KB each; addresses of thousands of recipients come to it.
 const LONGEST_FACTS: usize = 8 << 20;
 
+/// What records of one database are sealed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(pub i64);
+
+impl Identity {
+    fn seal(self) -> crc32fast::Hasher {
+        let mut seal = crc32fast::Hasher::new();
+        seal.update(&self.0.to_le_bytes());
+        seal
+    }
+}
+
 /// Where a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -54,7 +66,13 @@ pub(crate) fn space(facts: usize, content: usize) -> u64 {
 }
 
 /// Appends the record to `out`, sealed for its position.
-pub(crate) fn write(out: &mut Vec<u8>, at: Position, facts: &[u8], content: &[u8]) {
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    identity: Identity,
+    at: Position,
+    facts: &[u8],
+    content: &[u8],
+) {
     let begin = out.len();
     let mut header = [0; HEADER];
     header[..4].copy_from_slice(&MAGIC);
@@ -63,7 +81,7 @@ pub(crate) fn write(out: &mut Vec<u8>, at: Position, facts: &[u8], content: &[u8
     header[16..20].copy_from_slice(&word(at.offset));
     header[20..24].copy_from_slice(&word(facts.len() as u64));
     header[24..28].copy_from_slice(&word(content.len() as u64));
-    let mut seal = crc32fast::Hasher::new();
+    let mut seal = identity.seal();
     seal.update(&header[8..]);
     seal.update(facts);
     seal.update(content);
@@ -76,7 +94,7 @@ pub(crate) fn write(out: &mut Vec<u8>, at: Position, facts: &[u8], content: &[u8
 }
 
 /// The record at a position. `None` where none, or not a whole one, lies.
-pub(crate) fn read(file: &File, at: Position) -> io::Result<Option<Record>> {
+pub(crate) fn read(file: &File, identity: Identity, at: Position) -> io::Result<Option<Record>> {
     let mut header = [0; HEADER];
     if !fill(file, &mut header, at.offset)? || header[..4] != MAGIC {
         return Ok(None);
@@ -95,7 +113,7 @@ pub(crate) fn read(file: &File, at: Position) -> io::Result<Option<Record>> {
     if !fill(file, &mut body, at.offset + HEADER as u64)? {
         return Ok(None);
     }
-    let mut seal = crc32fast::Hasher::new();
+    let mut seal = identity.seal();
     seal.update(&header[8..]);
     seal.update(&body);
     if seal.finalize() != word(4) {

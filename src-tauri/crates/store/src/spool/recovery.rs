@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::Path;
 
-use super::record::{self, Position, SEGMENT};
+use super::record::{self, Identity, Position, SEGMENT};
 use super::{segment_number, segment_path};
 use crate::StoreError;
 
@@ -12,6 +12,7 @@ use crate::StoreError;
 /// Returns where the next record goes, if the last segment can be written on.
 pub(crate) fn recover(
     folder: &Path,
+    identity: Identity,
     mark: i64,
     mut enter: impl FnMut(i64, &[u8]) -> Result<(), StoreError>,
 ) -> Result<Option<Position>, StoreError> {
@@ -30,13 +31,13 @@ pub(crate) fn recover(
         };
         if number == from.segment && mark != 0 {
             // The last one entered is read again only to find its end.
-            match record::read(&file, from).map_err(failed)? {
+            match record::read(&file, identity, from).map_err(failed)? {
                 Some(entered) => at.offset = entered.end,
                 None => continue,
             }
         }
         while at.offset < SEGMENT {
-            let Some(found) = record::read(&file, at).map_err(failed)? else {
+            let Some(found) = record::read(&file, identity, at).map_err(failed)? else {
                 break;
             };
             enter(at.id(), &found.facts)?;
@@ -47,7 +48,7 @@ pub(crate) fn recover(
     Ok(last)
 }
 
-fn segments(folder: &Path) -> Result<Vec<u64>, StoreError> {
+pub(super) fn segments(folder: &Path) -> Result<Vec<u64>, StoreError> {
     let entries = fs::read_dir(folder).map_err(|error| StoreError::from_io(folder, &error))?;
     Ok(entries
         .flatten()

@@ -255,3 +255,55 @@ fn a_position_and_its_number_are_one_thing() {
         assert!(recipient_id(position.id(), queue::MOST_RECIPIENTS - 1) < 1 << 53);
     }
 }
+
+#[test]
+fn a_few_messages_that_wait_do_not_keep_old_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    let bytes = vec![b'x'; IN_LOG];
+    // One message in each of many segments is not delivered.
+    let mut kept = Vec::new();
+    for n in 0..1400 {
+        let id = take(&store, &format!("T{n:05}"), &bytes);
+        if n % 130 == 0 {
+            kept.push(id);
+        } else {
+            finish(&store, id);
+        }
+    }
+    let logs = || full_segments(&data.spool()).unwrap().len();
+    assert!(logs() > 8, "{}", logs());
+    store.compact().unwrap();
+    finish(&store, take(&store, "LASTAA", b"x"));
+    assert_eq!(logs(), 8);
+    for id in &kept {
+        // Also for one who looked before it was moved.
+        assert_eq!(store.content(*id, None).unwrap().length(), IN_LOG as u64);
+    }
+    drop(store);
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    assert_eq!(waiting(&store), kept.len() as u64);
+}
+
+#[test]
+fn records_of_another_database_are_not_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    take(&store, "AAAAAA", b"old");
+    drop(store);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(format!("postroom.db{suffix}")));
+    }
+    let store = Store::open(&data).unwrap();
+    assert_eq!(store.recover().unwrap(), 0);
+    let new = take(&store, "BBBBBB", b"new");
+    assert_eq!(
+        store.content(new, None).unwrap().read_at(0, 9).unwrap(),
+        b"new"
+    );
+}

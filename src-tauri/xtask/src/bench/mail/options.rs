@@ -54,9 +54,6 @@ impl Options {
                 options.undisturbed = true;
                 continue;
             }
-            if word == "--help" {
-                bail!("{USAGE}");
-            }
             let value = words.next().with_context(|| {
                 format!("`{word}` is not understood, or lacks a value\n{USAGE}")
             })?;

@@ -147,4 +147,6 @@ pub struct TlsSummary {
     pub verified: bool,
     /// Why it did not.
     pub why_not: Option<String>,
+    /// The certificate, in DER form.
+    pub certificate: Option<Arc<[u8]>>,
 }

@@ -145,6 +145,10 @@ fn summary<T>(stream: &TlsStream<T>, tls: &HopTls) -> TlsSummary {
         cipher,
         verified: verdict.is_ok(),
         why_not: verdict.err(),
+        certificate: connection
+            .peer_certificates()
+            .and_then(|shown| shown.first())
+            .map(|own| own.as_ref().into()),
     }
 }
 

@@ -1,0 +1,167 @@
+//! Many messages over few connections, and no destination that holds another up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use postroom_tests::machine::free_port;
+use postroom_tests::{Act, At, Dns, Hop, Manner};
+
+use crate::direct::direct;
+use crate::{ALICE_ADDRESS, Office, letter};
+
+#[test]
+fn twenty_letters_need_few_connections() -> Result<()> {
+    let hop = Hop::start()?;
+    let office = Office::relaying_to(&hop)?;
+    let mut client = office.client()?;
+    for number in 0..20 {
+        let subject = format!("number {number}");
+        let reply =
+            client.send_message(ALICE_ADDRESS, "bob@elsewhere.example", &letter(&subject))?;
+        ensure!(reply.code == 250, "{reply}");
+    }
+    let taken = hop.wait_for(20)?;
+    ensure!(hop.connections() <= 5, "{} connections", hop.connections());
+    for number in 0..20 {
+        let subject = format!("Subject: number {number}\n");
+        ensure!(
+            taken
+                .iter()
+                .filter(|mail| mail.text().contains(&subject))
+                .count()
+                == 1
+        );
+    }
+    office.is_done_without_a_report()
+}
+
+#[test]
+fn a_hundred_and_fifty_recipients_get_one_message_each_in_two_transactions() -> Result<()> {
+    let hop = Hop::start()?;
+    let office = Office::relaying_to(&hop)?;
+    let to: Vec<String> = (0..150)
+        .map(|number| format!("p{number}@elsewhere.example"))
+        .collect();
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    office.send("to many", &to)?;
+    let taken = hop.wait_for(2)?;
+    let mut all: Vec<&String> = taken.iter().flat_map(|mail| &mail.to).collect();
+    all.sort();
+    all.dedup();
+    ensure!(all.len() == 150, "{} recipients", all.len());
+    office.is_done_without_a_report()
+}
+
+/// Everything that can be wrong with a destination, beside one that is well.
+#[test]
+fn dead_silent_and_slow_destinations_do_not_hold_a_good_one_up() -> Result<()> {
+    let port = free_port()?;
+    let at = |last| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), port);
+    // Nobody is at 127.0.0.2.
+    let silent = Hop::start_at(at(3), Manner::default())?;
+    silent.at(At::Greeting, Act::Silence);
+    let slow = Hop::start_at(at(4), Manner::default())?;
+    slow.at(At::Mail, Act::Late(Duration::from_secs(600)));
+    let stuck = Hop::start_at(at(5), Manner::default())?;
+    stuck.at(At::End, Act::Silence);
+    let good = Hop::start_at(at(6), Manner::default())?;
+    let dns = Dns::start()?;
+    for (domain, last) in [
+        ("dead", 2),
+        ("silent", 3),
+        ("slow", 4),
+        ("stuck", 5),
+        ("good", 6),
+    ] {
+        dns.host(&format!("{domain}.example"), &[at(last).ip()])?;
+    }
+    let office = Office::with(&direct(&dns, port))?;
+    let mut client = office.client()?;
+    for number in 0..30 {
+        for domain in ["dead", "silent", "slow", "stuck"] {
+            let to = format!("p{number}@{domain}.example");
+            ensure!(
+                client
+                    .send_message(ALICE_ADDRESS, &to, &letter("bad"))?
+                    .code
+                    == 250
+            );
+        }
+    }
+    silent_has_callers(&[&silent, &slow, &stuck])?;
+    let began = Instant::now();
+    for number in 0..20 {
+        let to = format!("p{number}@good.example");
+        ensure!(
+            client
+                .send_message(ALICE_ADDRESS, &to, &letter("good"))?
+                .code
+                == 250
+        );
+    }
+    good.wait_for(20)?;
+    // A wait of any of the others would be minutes.
+    ensure!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    // One letter to all of them gets through where it can.
+    let all = [
+        "x@dead.example",
+        "x@silent.example",
+        "x@slow.example",
+        "x@stuck.example",
+        "x@good.example",
+    ];
+    office.send("to all", &all)?;
+    good.wait_for(21)?;
+    let connections = silent.connections() + slow.connections() + stuck.connections();
+    ensure!(connections <= 3 * 5, "{connections} connections");
+    Ok(())
+}
+
+/// The workers of these destinations are all caught.
+fn silent_has_callers(hops: &[&Hop]) -> Result<()> {
+    postroom_tests::machine::until("callers at each of the bad hops", || {
+        Ok(hops.iter().all(|hop| hop.connections() > 0).then_some(()))
+    })
+}
+
+#[test]
+fn mail_for_here_is_not_held_up_by_mail_for_elsewhere() -> Result<()> {
+    let hop = Hop::start()?;
+    hop.at(At::Greeting, Act::Silence);
+    let office = Office::relaying_to(&hop)?;
+    for _ in 0..3 {
+        office.send("to both", &["bob@elsewhere.example", ALICE_ADDRESS])?;
+    }
+    let mail = office.daemon.mail("alice");
+    postroom_tests::machine::until("three letters for Alice", || {
+        Ok((mail.messages()?.len() == 3).then_some(()))
+    })
+}
+
+#[test]
+fn the_server_stops_at_once_though_a_hop_is_silent() -> Result<()> {
+    let hop = Hop::start()?;
+    hop.at(At::End, Act::Silence);
+    let mut office = Office::relaying_to(&hop)?;
+    office.send("caught", &["bob@elsewhere.example"])?;
+    hop.wait_for_line("DATA")?;
+    let began = Instant::now();
+    office.daemon.stop()?;
+    ensure!(
+        began.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        began.elapsed()
+    );
+    // What was not acknowledged is sent again.
+    hop.obey();
+    let office = Office {
+        daemon: office.daemon.restart()?,
+    };
+    hop.wait_for(1)?;
+    office.is_done_without_a_report()
+}
