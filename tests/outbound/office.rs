@@ -124,13 +124,24 @@ impl Office {
 
     /// Waits until this recipient is the only one in the queue, and waits there.
     pub fn only_waits(&self, recipient: &str) -> Result<Row> {
+        self.only(recipient, "waiting")
+    }
+
+    /// Waits until this recipient is the only one in the queue, and held.
+    pub fn only_held(&self, recipient: &str) -> Result<Row> {
+        self.only(recipient, "held")
+    }
+
+    fn only(&self, recipient: &str, state: &str) -> Result<Row> {
         let mut last = Vec::new();
-        until("one recipient waits alone", || {
+        until("one recipient is alone in the queue", || {
             last = self.queue()?;
-            let found = last.first().filter(|row| {
-                last.len() == 1 && row.recipient == recipient && row.state == "waiting"
-            });
-            Ok(found.cloned())
+            let is_it = |row: &&Row| row.recipient == recipient && row.state == state;
+            Ok(last
+                .first()
+                .filter(|_| last.len() == 1)
+                .filter(is_it)
+                .cloned())
         })
         .with_context(|| format!("{recipient} in {last:?}"))
     }

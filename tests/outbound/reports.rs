@@ -252,7 +252,11 @@ fn under_another_name(hop: &Hop) -> Result<Office> {
     let mut settings = crate::office::relay(hop.address());
     settings["general"] = serde_json::json!({"sender_must_match_login": false});
     let office = Office::with(&settings)?;
-    office.submit("MAIL FROM:<pat@third.example>", &[&to_bob("")], &letter("as Pat"))?;
+    office.submit(
+        "MAIL FROM:<pat@third.example>",
+        &[&to_bob("")],
+        &letter("as Pat"),
+    )?;
     Ok(office)
 }
 
@@ -263,7 +267,10 @@ fn a_report_to_elsewhere_leaves_with_the_null_path() -> Result<()> {
     let office = under_another_name(&hop)?;
     let taken = hop.wait_for(1)?;
     ensure!(taken[0].mail.starts_with("MAIL FROM:<>"), "{taken:?}");
-    ensure!(taken[0].to[0].starts_with("RCPT TO:<pat@third.example>"), "{taken:?}");
+    ensure!(
+        taken[0].to[0].starts_with("RCPT TO:<pat@third.example>"),
+        "{taken:?}"
+    );
     ensure!(taken[0].text().contains("no bob here"));
     office.is_done_without_a_report()
 }
@@ -274,7 +281,11 @@ fn a_report_that_cannot_be_delivered_begets_no_other() -> Result<()> {
     let office = under_another_name(&hop)?;
     hop.wait_for_line("RCPT TO:<pat@third.example>")?;
     office.is_done_without_a_report()?;
-    let rcpts = hop.said().iter().filter(|line| line.starts_with("RCPT")).count();
+    let rcpts = hop
+        .said()
+        .iter()
+        .filter(|line| line.starts_with("RCPT"))
+        .count();
     ensure!(rcpts == 2, "{:?}", hop.said());
     Ok(())
 }

@@ -172,7 +172,10 @@ export class FakeProgram {
         problems.push(problem(path, "not_fqdn", message, { value: name }));
       }
     }
-    return problems.filter((found) => names(document, found.path));
+    const whole = "delivery" in document;
+    return problems.filter(
+      (found) => names(document, found.path) || (whole && found.path.startsWith("delivery.")),
+    );
   }
 
   #outOfRange(field: FieldInfo, settings: Document): Problem[] {

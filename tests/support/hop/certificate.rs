@@ -67,6 +67,18 @@ impl Certificate {
         Self::new(&certificate, &key)
     }
 
+    /// Its SHA-256 in hex digits.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let digest = rustls::crypto::ring::default_provider()
+            .cipher_suites
+            .iter()
+            .find_map(|suite| suite.tls13().map(|suite| suite.common.hash_provider))
+            .map(|hash| hash.hash(&self.der));
+        let digest = digest.as_ref().map_or(&[][..], |digest| digest.as_ref());
+        digest.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
     fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Result<Self> {
         let der = CertificateDer::from(certificate.der().to_vec());
         let private =

@@ -1,7 +1,10 @@
 //! The relay's password. It goes in, and never comes out again.
 
+use policy::Destination;
 use serde::Serialize;
+use server::clock;
 use server::relay_password::{PasswordError, Place, RelayPassword};
+use store::queue::{Act, Filter, Which, act};
 use ts_rs::TS;
 use zeroize::Zeroizing;
 
@@ -34,7 +37,20 @@ impl Control {
             kept = RelayPassword::new(self.store.clone(), None);
         }
         kept.set(&password)?;
+        self.retry_relay()?;
         self.relay_password_status()
+    }
+
+    /// What waited for the old password has no reason to wait any longer.
+    fn retry_relay(&self) -> Result<(), Failure> {
+        let for_relay = Filter {
+            destination: Some(Destination::Relay.key()),
+            ..Filter::default()
+        };
+        let now = clock::now_ms();
+        self.store
+            .write_blocking(move |tx| act(tx, Act::Retry, &Which::Matching(for_relay), now))?;
+        Ok(())
     }
 
     /// Forgets the password.

@@ -85,7 +85,9 @@ impl Connection {
                 Next::Read => self.read(&mut buffer).await?,
                 Next::Answer(answer) => {
                     // What was decided and what the session makes of it rest on the same settings.
-                    self.session.set_profile(self.conversation.profile());
+                    if let Some(profile) = self.conversation.changed_profile() {
+                        self.session.set_profile(profile);
+                    }
                     self.session.handle(Input::Answer(answer))
                 }
                 Next::Tls(tls) => self.tls_started(tls),

@@ -51,6 +51,13 @@ impl Queue {
         self.lanes.unreserve(destination, octets);
     }
 
+    /// Work of a lane is done, with whatever outcome.
+    fn done(&self, destination: &str, octets: usize) {
+        if self.lanes.done(destination, octets) {
+            self.wake.notify_one();
+        }
+    }
+
     /// Something waits in the tables for `destination`, due at `at_ms`.
     pub fn waits(&self, destination: &str, at_ms: i64) {
         if self.lanes.waits(destination, at_ms) {

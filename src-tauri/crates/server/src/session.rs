@@ -11,6 +11,7 @@ use smtp::{
     Reply, ReversePath, Role,
 };
 use store::journal::{Entry, Kind};
+use store::setting::Revision;
 use tokio::time::sleep;
 
 use crate::content::Arriving;
@@ -44,6 +45,8 @@ pub(crate) struct Conversation {
     /// Greeted with EHLO.
     extended: bool,
     smtputf8: bool,
+    /// For which settings, and whether over TLS, the session was told what it announces.
+    announced: Option<(Revision, bool)>,
     /// The setting behind the refusal that is about to be written.
     refusing: Option<Option<&'static str>>,
     /// The refusal that is about to be written has an entry of its own, with this token.
@@ -75,9 +78,24 @@ impl Conversation {
             ending: false,
             extended: false,
             smtputf8: false,
+            announced: None,
             refusing: None,
             own_token: None,
         }
+    }
+
+    /// What the session announces, where the settings in force or the protection of the connection have changed since it
+    /// was last asked: it is asked after every command.
+    pub(crate) fn changed_profile(&mut self) -> Option<Profile> {
+        if self.transaction.is_none() {
+            self.snapshot = self.shared.current.get();
+        }
+        let now = (self.snapshot.revision, self.facts.client.tls.is_some());
+        if self.announced == Some(now) {
+            return None;
+        }
+        self.announced = Some(now);
+        Some(self.profile())
     }
 
     /// What the session announces under the settings in force.

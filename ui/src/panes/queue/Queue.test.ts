@@ -34,12 +34,12 @@ function marked(): string[] {
 
 describe("the Queue pane", () => {
   it("lists what waits with its reason, and has no axe violation", async () => {
-    const { user } = await openQueue();
+    const { user } = await openQueue((program) => (program.queue.rows = waiting().slice(0, 6)));
     expect(row(8999).textContent).toContain("orders@far-away.example");
-    expect(row(8999).textContent).toContain("could not be reached".replace("not ", ""));
+    expect(row(8999).textContent).toContain("none of the 3 servers of far-away.example could be reached");
     expect(row(9000).textContent).toContain("einkauf@müller-brombach.example");
     expect(row(8996).textContent).toContain("on hold");
-    expect(byTestId("queue-counts").textContent).toContain("30 recipients waiting");
+    expect(byTestId("queue-counts").textContent).toContain("6 recipients waiting");
     expect(await violations()).toEqual([]);
     await user.click(row(8999));
     await waitFor(() => expect(shown("queue-entry")).toBe(true));
@@ -139,7 +139,6 @@ describe("the Queue pane", () => {
     await user.click(byTestId("mark-matching"));
     await user.click(byTestId("queue.return"));
     expect(byTestId("queue-question").textContent).toContain("Return mail to 1,200 recipients?");
-    expect(await violations()).toEqual([]);
     expect(program.called("queue_act")).toEqual([]);
     await user.click(byTestId("queue-yes"));
     await waitFor(() => expect(shown("queue-empty")).toBe(true));
@@ -150,11 +149,12 @@ describe("the Queue pane", () => {
   });
 
   it("deletes one from its detail, and says that it has left", async () => {
-    const { program, user } = await openQueue();
+    const { program, user } = await openQueue((fake) => (fake.queue.rows = waiting().slice(0, 6)));
     await user.click(row(8995));
     await waitFor(() => expect(shown("queue-entry")).toBe(true));
     await user.click(byTestId("entry.remove"));
     expect(byTestId("queue-question").textContent).toContain("nobody is told");
+    expect(await violations()).toEqual([]);
     await user.click(byTestId("queue-yes"));
     await waitFor(() => expect(shown("queue-left")).toBe(true));
     expect(program.called("queue_act")).toEqual([{ act: "remove", which: { ids: [8995] } }]);

@@ -109,6 +109,29 @@ pub(crate) enum Put {
     Paused(Job),
 }
 
+/// See [`Lanes::presence`].
+#[derive(Debug)]
+pub(crate) struct Presence<'a> {
+    lanes: &'a Lanes,
+    destination: String,
+    has_left: bool,
+}
+
+impl Presence<'_> {
+    /// The lane has let the worker go already, with [`Turn::Leave`].
+    pub fn has_left(&mut self) {
+        self.has_left = true;
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.lanes.lock().leave(&self.destination);
+        }
+    }
+}
+
 /// Work, or the end of it.
 #[derive(Debug)]
 pub(crate) enum Turn {
@@ -299,18 +322,27 @@ impl Lanes {
         lane.ready.drain(..count).collect()
     }
 
-    /// Work is done, with whatever outcome.
-    pub fn done(&self, destination: &str, octets: usize) {
+    /// Work is done, with whatever outcome. Whether there is room again for what is due in the tables.
+    pub fn done(&self, destination: &str, octets: usize) -> bool {
         let mut state = self.lock();
+        let was_full = state.memory >= MEMORY;
         state.memory = state.memory.saturating_sub(octets);
-        if let Some(lane) = state.lanes.get_mut(destination) {
-            lane.under_way = lane.under_way.saturating_sub(1);
-        }
+        let Some(lane) = state.lanes.get_mut(destination) else {
+            return was_full;
+        };
+        lane.under_way = lane.under_way.saturating_sub(1);
+        // Fetched by the dozen, and before the workers run dry.
+        let has_room = lane.next_due_ms != NEVER && lane.ready.len() <= lane.workers;
+        was_full || has_room && lane.room(destination) > 0
     }
 
-    /// A worker goes away before its time.
-    pub fn leave(&self, destination: &str) {
-        self.lock().leave(destination);
+    /// The presence of a worker in a lane; it leaves when this is dropped.
+    pub fn presence(&self, destination: &str) -> Presence<'_> {
+        Presence {
+            lanes: self,
+            destination: destination.to_owned(),
+            has_left: false,
+        }
     }
 
     /// The destination took a message: one more connection to it is allowed. Whether it was paused before.

@@ -51,7 +51,12 @@ impl Default for Unflushed {
 
 /// Works on the lane of mailboxes until it has been empty for a while.
 pub(crate) async fn work(shared: Arc<Shared>) {
-    while let Turn::Work(first) = shared.queue.lanes.next(MAILBOX).await {
+    let mut presence = shared.queue.lanes.presence(MAILBOX);
+    loop {
+        let Turn::Work(first) = shared.queue.lanes.next(MAILBOX).await else {
+            presence.has_left();
+            break;
+        };
         let mut jobs = vec![first];
         jobs.extend(shared.queue.lanes.more(MAILBOX, BATCH - 1));
         let octets: Vec<usize> = jobs.iter().map(Job::octets).collect();
@@ -71,7 +76,7 @@ pub(crate) async fn work(shared: Arc<Shared>) {
             let _ = shared.queue.unflushed.sender.send(one).await;
         }
         for octets in octets {
-            shared.queue.lanes.done(MAILBOX, octets);
+            shared.queue.done(MAILBOX, octets);
         }
     }
 }

@@ -117,28 +117,34 @@ async fn send_as_it_can(
 
 /// Works on a lane until it has been empty for a while or the destination cannot be reached.
 pub(crate) async fn work(shared: Arc<Shared>, destination: String) {
+    let lanes = &shared.queue.lanes;
+    let mut presence = lanes.presence(&destination);
+    let worker = Worker {
+        shared: &shared,
+        destination: &destination,
+    };
     let mut link: Option<Link> = None;
     let mut used = 0;
-    while let Turn::Work(job) = shared.queue.lanes.next(&destination).await {
-        let octets = job.octets();
-        let worker = Worker {
-            shared: &shared,
-            destination: &destination,
+    loop {
+        let Turn::Work(job) = lanes.next(&destination).await else {
+            presence.has_left();
+            break;
         };
+        let octets = job.octets();
         if used >= MOST_ON_LINK
             && let Some(old) = link.take()
         {
             old.quit().await;
             used = 0;
         }
-        let reached = worker.deliver(&mut link, job).await;
         used += 1;
-        shared.queue.lanes.done(&destination, octets);
-        if !reached || shared.stop.is_cancelled() {
-            shared.queue.lanes.leave(&destination);
+        let goes_on = worker.deliver(&mut link, job).await;
+        shared.queue.done(&destination, octets);
+        if !goes_on || shared.stop.is_cancelled() {
             break;
         }
     }
+    drop(presence);
     if let Some(link) = link {
         link.quit().await;
     }
@@ -150,7 +156,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Sends one message. Whether the destination could be reached.
+    /// Sends one message. Whether it makes sense to send another.
     async fn deliver(&self, link: &mut Option<Link>, job: Job) -> bool {
         let Job { mail, recipients } = job;
         let mut rest = recipients;
@@ -158,8 +164,10 @@ impl Worker<'_> {
             let later = rest.split_off(rest.len().min(MOST_RECIPIENTS));
             if let Err((trouble, part)) = self.send(link, &mail, rest).await {
                 let all = part.into_iter().chain(later).collect();
+                // What is said of a destination for good is said to each of its messages.
+                let goes_on = trouble.is_permanent();
                 self.not_reached(&mail, all, trouble).await;
-                return false;
+                return goes_on;
             }
             rest = later;
         }
