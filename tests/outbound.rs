@@ -11,6 +11,8 @@ mod direct;
 mod encryption;
 #[path = "outbound/fairness.rs"]
 mod fairness;
+#[path = "outbound/lmtp.rs"]
+mod lmtp;
 #[path = "outbound/login.rs"]
 mod login;
 #[path = "outbound/office.rs"]
@@ -26,5 +28,5 @@ mod time;
 #[path = "outbound/unreachable.rs"]
 mod unreachable;
 
-use office::{ALICE, ALICE_ADDRESS, Office, Row, letter};
+use office::{ALICE_ADDRESS, Office, Row, letter};
 use report::Report;

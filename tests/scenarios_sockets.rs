@@ -39,6 +39,9 @@ struct Office {
     /// The settings that were applied last.
     applied: Value,
     client: Option<Dialogue>,
+    /// Copies for elsewhere by their number in the queue, with the destination they were first seen with: settings that
+    /// change give them another one.
+    seen_waiting: BTreeMap<i64, String>,
 }
 
 impl Office {
@@ -47,7 +50,24 @@ impl Office {
             daemon: Daemon::start(&json!({}), &USERS)?,
             applied: Value::Null,
             client: None,
+            seen_waiting: BTreeMap::new(),
         })
+    }
+
+    /// Nothing that waits can leave, for nobody listens where the fixture sends it.
+    fn see_waiting(&mut self) -> Result<()> {
+        let printed = self
+            .daemon
+            .command(&["--json", "queue", "list", "--limit", "100000"])?;
+        let page: Value = serde_json::from_str(&printed).context(printed)?;
+        for row in page["rows"].as_array().into_iter().flatten() {
+            let (id, destination) = (row["id"].as_i64(), text(&row["destination"]));
+            if destination != "mailbox" {
+                let id = id.context("a row without a number")?;
+                self.seen_waiting.entry(id).or_insert(destination);
+            }
+        }
+        Ok(())
     }
 
     fn client(&mut self) -> Result<&mut Dialogue> {
@@ -76,6 +96,7 @@ impl Peer for Office {
     fn apply(&mut self, document: &Value) -> Result<()> {
         let wanted = whole(document)?;
         if wanted != self.applied {
+            self.see_waiting()?;
             let done = verb_with(
                 &self.daemon.data_folder(),
                 &["settings", "apply", "-"],
@@ -152,7 +173,7 @@ impl Peer for Office {
     }
 
     fn delivered(&mut self) -> Result<BTreeMap<String, usize>> {
-        self.daemon.queue_is_empty()?;
+        self.daemon.mailboxes_are_served()?;
         let mut counts = BTreeMap::new();
         for mailbox in fs::read_dir(self.daemon.data_folder().join("mail"))? {
             let name = mailbox?.file_name().to_string_lossy().into_owned();
@@ -164,6 +185,15 @@ impl Peer for Office {
             counts.insert(name, mail.messages()?.len());
         }
         Ok(counts)
+    }
+
+    fn waiting(&mut self) -> Result<Option<BTreeMap<String, usize>>> {
+        self.see_waiting()?;
+        let mut counts = BTreeMap::new();
+        for destination in self.seen_waiting.values() {
+            *counts.entry(destination.clone()).or_default() += 1;
+        }
+        Ok(Some(counts))
     }
 
     fn letter_holds(&mut self, mailbox: &str, text: &str) -> Result<Option<bool>> {

@@ -52,14 +52,47 @@ fn a_message_larger_than_the_hop_takes_comes_back() -> Result<()> {
     hop.wait_for(1).map(drop)
 }
 
-#[test]
-fn eight_bit_text_comes_back_from_a_hop_for_seven_bits() -> Result<()> {
-    let hop = Manner::default().without("8BITMIME").without("SMTPUTF8");
-    let hop = Hop::start_as(hop)?;
+/// Sends 8-bit text to a hop that takes seven bits only.
+fn to_seven_bits(message: &str) -> Result<(Hop, Office)> {
+    let manner = Manner::default().without("8BITMIME").without("SMTPUTF8");
+    let hop = Hop::start_as(manner)?;
     let office = Office::relaying_to(&hop)?;
-    let message = format!("{}Grüße\n", letter("eight bits"));
     let mail = format!("MAIL FROM:<{ALICE_ADDRESS}> BODY=8BITMIME");
-    office.submit(&mail, &[&format!("RCPT TO:<{BOB}>")], &message)?;
+    office.submit(&mail, &[&format!("RCPT TO:<{BOB}>")], message)?;
+    Ok((hop, office))
+}
+
+#[test]
+fn eight_bit_text_is_written_in_seven_bits_for_a_hop_that_takes_no_more() -> Result<()> {
+    let message = format!(
+        "From: {ALICE_ADDRESS}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\nSubject: eight bits\n\nGrüße, .\n.\n"
+    );
+    let (hop, office) = to_seven_bits(&message)?;
+    let taken = hop.wait_for(1)?;
+    ensure!(taken[0].body.is_ascii(), "{}", taken[0].text());
+    ensure!(!taken[0].mail.contains("BODY=8BITMIME"), "{taken:?}");
+    let text = taken[0].text();
+    for words in [
+        "Content-Transfer-Encoding: quoted-printable",
+        "Gr=C3=BC=C3=9Fe",
+        "Subject: eight bits",
+    ] {
+        ensure!(text.contains(words), "{text}");
+    }
+    office.is_done_without_a_report()
+}
+
+#[test]
+fn eight_bit_text_that_cannot_be_written_in_seven_bits_comes_back() -> Result<()> {
+    // What was signed must stay as it is (RFC 1847 §2.1).
+    let message = format!(
+        "From: {ALICE_ADDRESS}\nMIME-Version: 1.0\nSubject: signed\n\
+         Content-Type: multipart/signed; boundary=b; protocol=\"application/pgp-signature\"; micalg=pgp-sha256\n\
+         Content-Transfer-Encoding: 8bit\n\n--b\nContent-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\n\nGrüße\n--b\nContent-Type: application/pgp-signature\n\nxyz\n--b--\n"
+    );
+    let (hop, office) = to_seven_bits(&message)?;
     office.report()?.says(BOB, "failed", "5.6.3")?;
     ensure!(hop.taken().is_empty());
     office.send("seven bits", &[BOB])?;
@@ -284,7 +317,7 @@ fn a_hop_that_refuses_in_the_middle_of_the_message_is_heard() -> Result<()> {
     let hop = Hop::start()?;
     hop.at(
         At::Data,
-        Act::say("354 go on\r\n552 5.3.4 that is too much"),
+        Act::Raw("354 go on\r\n552 5.3.4 that is too much\r\n".into()),
     );
     let office = Office::relaying_to(&hop)?;
     let large = format!(

@@ -293,6 +293,10 @@ fn waiting_mail_takes_the_new_way_when_the_route_changes() -> Result<()> {
     office
         .daemon
         .apply(&crate::office::relay(relay.address()))?;
+    until("the mail waits for the relay", || {
+        Ok((office.waits(BOB, 1)?.destination == "relay").then_some(()))
+    })?;
+    office.act("retry")?;
     let taken = relay.wait_for(1)?;
     ensure!(taken[0].text().contains("Subject: direct"));
     office.is_done_without_a_report()

@@ -26,6 +26,7 @@ fn hop(encryption: Encryption) -> Result<Hop> {
 struct World {
     office: Office,
     hop: Hop,
+    token: String,
     _dns: Dns,
 }
 
@@ -49,10 +50,11 @@ impl World {
         }
         let daemon = Daemon::start_in(folder, &settings, &[ALICE])?;
         let office = Office { daemon };
-        office.send("private", &[BOB])?;
+        let token = office.send("private", &[BOB])?;
         Ok(Self {
             office,
             hop,
+            token,
             _dns: dns,
         })
     }
@@ -196,20 +198,7 @@ fn wished(encryption: Encryption, authority: Option<&Authority>) -> Result<(Take
     let world = World::new(hop(encryption)?, authority, &json!({"relay_server": RELAY}))?;
     let taken = world.hop.wait_for(1)?.remove(0);
     world.office.is_done_without_a_report()?;
-    let printed = world
-        .office
-        .daemon
-        .command(&["journal", "list", "--json"])?;
-    let entries: Value = serde_json::from_str(&printed)?;
-    let rows = entries["rows"].as_array().or(entries.as_array());
-    let token = rows
-        .into_iter()
-        .flatten()
-        .filter_map(|row| row["token"].as_str())
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let history = world.office.history(&token)?;
+    let history = world.office.history(&world.token)?;
     ensure!(
         history.len() == 1 && history[0].outcome == "delivered",
         "{history:?}"

@@ -21,7 +21,6 @@ pub const ALICE_ADDRESS: &str = "alice@office.example";
 pub struct Row {
     pub id: i64,
     pub token: String,
-    pub sender: String,
     pub recipient: String,
     pub destination: String,
     pub state: String,

@@ -108,15 +108,55 @@ impl Daemon {
     ///
     /// # Errors
     /// As [`start`](Self::start), and when it does not stop.
-    pub fn restart(mut self) -> Result<Self> {
+    pub fn restart(self) -> Result<Self> {
+        self.restart_with(&[])
+    }
+
+    /// The same with these variables in the environment of the new server.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart).
+    pub fn restart_with(mut self, environment: &[(&str, &str)]) -> Result<Self> {
         self.stop()?;
         // The folder outlives this value, which ends here.
         let folder = TempDir::new()?;
         let folder = std::mem::replace(&mut self.folder, folder);
-        Self::serve(folder)
+        Self::serve_with(folder, environment)
+    }
+
+    /// Ends the server as a crash does: at once, by SIGKILL.
+    ///
+    /// # Errors
+    /// The signal cannot be sent.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Whether the server has ended by itself.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Starts another server after this one has ended, one that is to end while it starts, and waits for that.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_that_fails(&self, environment: &[(&str, &str)]) -> Result<ExitStatus> {
+        let mut command = command(self.folder.path(), &["serve"])?;
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command.envs(environment.iter().copied()).status()?)
     }
 
     fn serve(folder: TempDir) -> Result<Self> {
+        Self::serve_with(folder, &[])
+    }
+
+    fn serve_with(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
         let log = folder.path().join("serve.log");
         let mut command = Command::new(binary()?);
         let authorities = folder.path().join(AUTHORITIES);
@@ -124,6 +164,7 @@ impl Daemon {
             command.env("SSL_CERT_FILE", authorities);
         }
         let mut child = command
+            .envs(environment.iter().copied())
             .arg("--data-dir")
             .arg(data_folder(folder.path()))
             .arg("serve")
@@ -188,13 +229,21 @@ impl Daemon {
         Maildir::new(&self.data_folder().join("mail").join(user))
     }
 
-    /// The Maildir of a user when nothing is on its way any more; see [`queue_is_empty`](Self::queue_is_empty).
+    /// The Maildir of a user when nothing is on its way into any mailbox.
     ///
     /// # Errors
     /// Something still waits after a minute.
     pub fn delivered(&self, user: &str) -> Result<Maildir> {
-        self.queue_is_empty()?;
+        self.mailboxes_are_served()?;
         Ok(self.mail(user))
+    }
+
+    /// Waits until nothing is on its way into any mailbox, whatever waits for other servers.
+    ///
+    /// # Errors
+    /// Something still waits after a minute; the error names it.
+    pub fn mailboxes_are_served(&self) -> Result<()> {
+        self.waits_for_nothing(&["--destination", "mailbox"])
     }
 
     /// What waits in the queue at this moment, as `queue list` tells a program.
@@ -202,7 +251,12 @@ impl Daemon {
     /// # Errors
     /// The verb fails or prints something else.
     pub fn queue(&self) -> Result<Queue> {
-        let printed = self.command(&["--json", "queue", "list", "--limit", "100"])?;
+        self.queue_of(&[])
+    }
+
+    fn queue_of(&self, filter: &[&str]) -> Result<Queue> {
+        let list = ["--json", "queue", "list", "--limit", "100"];
+        let printed = self.command(&[&list, filter].concat())?;
         serde_json::from_str(&printed).with_context(|| format!("cannot read the queue `{printed}`"))
     }
 
@@ -211,12 +265,16 @@ impl Daemon {
     /// # Errors
     /// Something still waits after a minute; the error names it.
     pub fn queue_is_empty(&self) -> Result<()> {
+        self.waits_for_nothing(&[])
+    }
+
+    fn waits_for_nothing(&self, filter: &[&str]) -> Result<()> {
         let mut last = Queue::default();
-        until("the queue is empty", || {
-            last = self.queue()?;
+        let emptied = until("nothing waits in the queue", || {
+            last = self.queue_of(filter)?;
             Ok((last.total == 0).then_some(()))
-        })
-        .with_context(|| format!("{last:?}"))
+        });
+        emptied.with_context(|| format!("{last:?}"))
     }
 
     /// Waits until something waits in the queue whose last attempt failed, and returns the reasons.

@@ -44,6 +44,8 @@ pub enum At {
 pub enum Act {
     /// Says this; `\n` parts the lines of a reply. After 221 and 421 it hangs up.
     Say(String),
+    /// Sends these octets as they are.
+    Raw(String),
     /// Says what it would have said, that much later.
     Late(Duration),
     /// Hangs up without a word.

@@ -6,9 +6,12 @@
 pub mod daemon;
 pub mod dialogue;
 pub mod dns;
+pub mod dovecot;
 pub mod hop;
 pub mod machine;
 pub mod maildir;
+pub mod peer;
+pub mod postfix;
 pub mod program;
 pub mod scenario;
 pub mod verb;

@@ -46,7 +46,7 @@ pub fn run(mut command: Command) -> Result<String> {
     bail!("{command:?}: {}\n{printed}{complaint}", output.status)
 }
 
-fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let searched = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&searched)
         .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))

@@ -30,8 +30,8 @@
 //! `fill OCTETS` (the body grows until the whole message, without dot-stuffing, has so many), `bdat` and `bdat last`
 //! (a chunk instead of `.`). Of a reply: `<+ TEXT` (it holds this too), `<- TEXT` (it does not). Afterwards: `closed`
 //! (the server hung up), `letter NAME TEXT` (a letter holds the text; asked of a real Maildir only), `apply JSON`
-//! (laid over the settings in force while the connection stands). What `waits` is asked of the policy only.
-//! Without a client: `takes JSON` and `refuses PATH CODE JSON` ask whether such settings are possible.
+//! (laid over the settings in force while the connection stands). Without a client: `takes JSON` and
+//! `refuses PATH CODE JSON` ask whether such settings are possible.
 //!
 //! A client from outside 127.0.0.0/8 cannot come to a real server on one machine: such scenarios are for the policy alone.
 

@@ -12,7 +12,8 @@ pub const BUILD: &[&str] = &[
     "libayatana-appindicator3-1",
 ];
 
-/// To test: a display without a screen, something to click with, and mail clients that others wrote.
+/// To test: a display without a screen, something to click with, and mail clients and servers that
+/// others wrote.
 pub const TEST: &[&str] = &[
     "xvfb",
     "xauth",
@@ -21,11 +22,14 @@ pub const TEST: &[&str] = &[
     "xdotool",
     "xclip",
     "curl",
+    "dovecot-lmtpd",
     "libnet-ssleay-perl",
+    "libsasl2-modules",
     "msmtp",
     "postfix",
     "procps",
     "python3",
+    "sasl2-bin",
     "swaks",
 ];
 

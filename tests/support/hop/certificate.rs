@@ -73,7 +73,8 @@ impl Certificate {
         let digest = rustls::crypto::ring::default_provider()
             .cipher_suites
             .iter()
-            .find_map(|suite| suite.tls13().map(|suite| suite.common.hash_provider))
+            .filter_map(|suite| suite.tls13().map(|suite| suite.common.hash_provider))
+            .find(|hash| hash.output_len() == 32)
             .map(|hash| hash.hash(&self.der));
         let digest = digest.as_ref().map_or(&[][..], |digest| digest.as_ref());
         digest.iter().map(|octet| format!("{octet:02x}")).collect()

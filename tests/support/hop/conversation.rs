@@ -175,6 +175,10 @@ impl Conversation {
         let reply = match self.shared.act(at, line) {
             None => usual.to_owned(),
             Some(Act::Say(reply)) => reply,
+            Some(Act::Raw(octets)) => {
+                self.wire.write(octets.as_bytes())?;
+                return Ok(Then::GoOn(octets.starts_with(['2', '3'])));
+            }
             Some(Act::Late(by)) => {
                 if !self.pause(by)? {
                     return Ok(Then::End);
@@ -243,6 +247,9 @@ impl Conversation {
         }
         match self.manner.encryption {
             Encryption::Broken => {
+                // The client has begun, so that this is no word in clear text but a broken answer to it.
+                let mut hello = [0; 4096];
+                self.wire.read(&mut hello)?;
                 self.wire.write(NO_TLS)?;
                 self.hang_up()
             }

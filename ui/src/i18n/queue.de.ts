@@ -51,7 +51,7 @@ export const queueDe: typeof queueEn = {
     retry: "Jetzt versuchen",
     hold: "Anhalten",
     release: "Freigeben",
-    return: "An Absender zurück",
+    return: "Zurückgeben",
     remove: "Löschen",
   },
   acts_label: "Mit dem Ausgewählten",
@@ -85,7 +85,7 @@ export const queueDe: typeof queueEn = {
   paused_waiting: (n) => (n === 1 ? "1 wartet" : `${number.format(n)} warten`),
   paused_until: (time) => `bis ${time}`,
   show_destination: (place) => `Nur ${place} zeigen`,
-  retry_destination: (place) => `${place} jetzt versuchen`,
+  retry_destination: (place) => `Jetzt versuchen: ${place}`,
   only: (place) => `Nur ${place}`,
   show_all: "Alle zeigen",
   detail: {
@@ -109,7 +109,7 @@ export const queueDe: typeof queueEn = {
   overview: {
     title: "In der Warteschlange",
     none: "nichts wartet",
-    oldest: (time) => `älteste ${time}`,
+    oldest: (time) => `älteste seit ${time}`,
     held: (n) => `${number.format(n)} angehalten`,
     paused: (n) => (n === 1 ? "1 Ziel pausiert" : `${number.format(n)} Ziele pausieren`),
     badge: (n) => (n === 1 ? "1 Empfänger wartet" : `${recipients(n)} warten`),

@@ -71,7 +71,7 @@ export const queueEn = {
   paused_waiting: (n: number) => `${number.format(n)} waiting`,
   paused_until: (time: string) => `until ${time}`,
   show_destination: (place: string) => `Show only ${place}`,
-  retry_destination: (place: string) => `Try ${place} now`,
+  retry_destination: (place: string) => `Try now: ${place}`,
   only: (place: string) => `Only ${place}`,
   show_all: "Show all",
   detail: {

@@ -52,7 +52,12 @@ class Queue {
   /** Reads again what is shown; marks and the open entry stay. */
   async follow(): Promise<void> {
     if (this.rows.length > mostFollowed) return;
-    await this.#read(Math.max(pageSize, this.rows.length));
+    await this.refresh();
+  }
+
+  /** The same where more is shown than is followed: only so much of it. */
+  async refresh(): Promise<void> {
+    await this.#read(Math.min(mostFollowed, Math.max(pageSize, this.rows.length)));
     await this.#followEntry();
   }
 
@@ -152,7 +157,7 @@ class Queue {
       toasts.error(asFailure(thrown).message);
     }
     this.acting = false;
-    await Promise.all([this.follow(), overview.refresh()]);
+    await Promise.all([this.refresh(), overview.refresh()]);
   }
 
   #between(id: number): number[] {

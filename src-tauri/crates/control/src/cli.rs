@@ -77,6 +77,8 @@ enum Verb {
 /// the program around this has one.
 pub fn main(keychain: Option<Arc<dyn Keychain>>) -> ExitCode {
     server::memory::stay_small();
+    #[cfg(feature = "failpoints")]
+    let _points = store::fail_points_asked_for();
     run(std::env::args_os(), keychain)
 }
 

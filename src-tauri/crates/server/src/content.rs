@@ -113,8 +113,11 @@ impl Arriving {
             spooled.file.write_all(&buffer)?;
             spooled.length += buffer.len() as u64;
             if last {
+                store::fail_point!("content-before-flush");
                 spooled.file.sync_data()?;
+                store::fail_point!("content-before-name");
                 File::open(&spool)?.sync_all()?;
+                store::fail_point!("content-after-name");
             }
             io::Result::Ok((spooled, buffer))
         })

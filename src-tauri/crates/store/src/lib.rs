@@ -38,14 +38,27 @@ pub use lock::{Lock, LockError, is_held};
 pub use store::Store;
 pub use writer::Tx;
 
-/// A place where a test can end the process; nothing without the feature `failpoints`.
+/// A place where a test can end the process at once, as a crash would: it is reached when the environment says
+/// `FAILPOINTS=name=return`. Without the feature `failpoints` of the crate it stands in there is nothing here.
+#[macro_export]
 macro_rules! fail_point {
     ($name:literal) => {
         #[cfg(feature = "failpoints")]
-        fail::fail_point!($name);
+        $crate::end_process_if_asked($name);
     };
 }
-pub(crate) use fail_point;
+
+/// Ends the process without any tidying if a test asked for it here.
+#[cfg(feature = "failpoints")]
+pub fn end_process_if_asked(place: &str) {
+    fail::fail_point!(place, |_| std::process::abort());
+}
+
+/// Reads from the environment where the process is to end; to be kept for as long as it runs.
+#[cfg(feature = "failpoints")]
+pub fn fail_points_asked_for() -> impl Drop {
+    fail::FailScenario::setup()
+}
 
 /// The connection type that reading table functions take.
 pub use rusqlite::Connection;

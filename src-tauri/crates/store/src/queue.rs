@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Entry};
-use crate::spool::{Content, Identity};
+use crate::spool::Identity;
 use crate::text::clamp;
 use crate::{StoreError, Tx};
 
@@ -92,26 +92,6 @@ pub fn message_of(recipient: i64) -> i64 {
     recipient >> 14
 }
 
-/// Takes a message over: into the log, the queue and the journal. Returns its number. Everything is on the disk when
-/// [`crate::Store::accept`] or [`crate::Store::write`] says so.
-///
-/// # Errors
-/// [`StoreError`] when the log or the database cannot be written.
-pub fn accept(tx: &Tx<'_>, accepted: &Accepted, content: &Content) -> Result<i64, StoreError> {
-    let facts = serde_json::to_vec(&(accepted, content.file_name())).map_err(|error| {
-        StoreError::Defect {
-            detail: error.to_string(),
-        }
-    })?;
-    let in_log = match content {
-        Content::Memory(bytes) => bytes.as_slice(),
-        Content::File(_) => &[],
-    };
-    let id = tx.stage(&facts, in_log)?;
-    insert(tx, id, accepted, content.file_name())?;
-    Ok(id)
-}
-
 /// Enters a record of the log that the tables do not know yet.
 pub(crate) fn enter(tx: &Tx<'_>, id: i64, facts: &[u8]) -> Result<(), StoreError> {
     let (mut accepted, file): (Accepted, Option<String>) =
@@ -126,12 +106,12 @@ pub(crate) fn enter(tx: &Tx<'_>, id: i64, facts: &[u8]) -> Result<(), StoreError
     mark(tx, id)
 }
 
-fn insert(tx: &Tx<'_>, id: i64, accepted: &Accepted, file: Option<&str>) -> Result<(), StoreError> {
-    if accepted.recipients.len() > MOST_RECIPIENTS {
-        return Err(StoreError::Defect {
-            detail: format!("{} recipients are too many", accepted.recipients.len()),
-        });
-    }
+pub(crate) fn insert(
+    tx: &Tx<'_>,
+    id: i64,
+    accepted: &Accepted,
+    file: Option<&str>,
+) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO message (id, token, accepted_at_ms, sender, parameters, subject, head, size, file)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

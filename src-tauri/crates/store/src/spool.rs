@@ -8,9 +8,10 @@
 //! spool into a Maildir would save a copy in memory but need a sync for each message.
 //!
 //! So there is one log in segments of 16 MB that are used again and again. A record holds all that is known of an accepted
-//! message, its content included. All sessions that end at the same time share one flush; then the same facts are
-//! committed to the tables without another flush, because the log can bring them back: [`crate::Store::recover`] enters
-//! the records that lie behind the mark. The mark and the rows are one transaction, so nothing is entered twice.
+//! message, its content included. All sessions that end at the same time share one flush, and are answered after it. The
+//! same facts are then committed to the tables, without another flush and without anybody waiting for it, because the log
+//! can bring them back: [`crate::Store::recover`] enters the records that lie behind the mark. The mark and the rows are one
+//! transaction, so nothing is entered twice.
 //!
 //! Content above [`IN_LOG`] lies in a file of its own, which the session has flushed before the record is written.
 //!
@@ -18,9 +19,11 @@
 //! the disk. What is left of earlier use cannot be mistaken for a record: each is sealed together with the segment's number
 //! and its place.
 
+mod intake;
 mod log;
 mod record;
 mod recovery;
+mod segments;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -29,9 +32,11 @@ use std::sync::Arc;
 
 use crate::StoreError;
 
+pub(crate) use intake::{Intake, closed};
 pub(crate) use log::Log;
 pub(crate) use record::{Identity, Position};
 pub(crate) use recovery::{orphans, recover};
+pub(crate) use segments::Segments;
 
 /// Content of up to this many octets lies in the log.
 pub const IN_LOG: usize = 128 << 10;

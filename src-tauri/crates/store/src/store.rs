@@ -3,14 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::queue::Accepted;
 use crate::readers::Readers;
-use crate::spool::{self, Content};
-use crate::writer::{self, Durability, LogEnd, Tx, Writer};
+use crate::spool::{self, Content, Intake, Log, Segments};
+use crate::writer::{self, Durability, Tx, Writer};
 use crate::{DataDir, StoreError, open, queue};
 
 /// Full segments of the spool log whose few messages stay where they are.
@@ -31,6 +32,9 @@ struct Inner {
     data: DataDir,
     readers: Readers,
     watch: Mutex<Option<Connection>>,
+    segments: Arc<Segments>,
+    /// Of the server that holds the folder's lock. It queues changes, so it ends before the writer.
+    intake: Mutex<Option<Intake>>,
     writer: Writer,
 }
 
@@ -57,11 +61,14 @@ impl Store {
         let conn = open::writer(&path)?;
         // SQLite made its side files by now, with the mode of the database.
         data.close_files()?;
+        let segments = Arc::new(Segments::new(data.spool()));
         let inner = Inner {
             data: data.clone(),
             readers: Readers::new(path.clone()),
             watch: Mutex::new(None),
-            writer: Writer::start(conn, path)?,
+            writer: Writer::start(conn, path, Arc::clone(&segments))?,
+            segments,
+            intake: Mutex::new(None),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -93,6 +100,7 @@ impl Store {
         let (answer, wait) = sync_channel(1);
         self.inner
             .writer
+            .jobs()?
             .queue(Durability::Commit, work, move |result| {
                 // The caller waits below, so the send cannot fail.
                 let _ = answer.send(result);
@@ -117,8 +125,7 @@ impl Store {
     }
 
     /// Like [`Store::write`] for what may be lost of the last moments when the power is cut, such as the record of a
-    /// refusal: everybody sees it when the future is ready, and the disk is not waited for. Messages accepted in `work`
-    /// ([`crate::queue::accept`]) are on the disk all the same when it is ready: the spool log has them.
+    /// refusal: everybody sees it when the future is ready, and the disk is not waited for.
     ///
     /// # Errors
     /// As [`Store::write_blocking`].
@@ -133,6 +140,57 @@ impl Store {
         self.queue(Durability::Log, work)
     }
 
+    /// Takes a message over: it is in the spool log on the disk when the future is ready, which gives its number. Queue and
+    /// journal have it moments later; changes queued after that find it there. Dropping the future does not take
+    /// it back.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when 1024 messages wait already, or why the log cannot be written or the tables do not follow;
+    /// then nobody answers for the message.
+    pub fn accept(
+        &self,
+        accepted: Arc<Accepted>,
+        content: Content,
+    ) -> impl Future<Output = Result<i64, StoreError>> + Send + use<> {
+        let (answer, wait) = oneshot::channel();
+        let queued = match &*self.intake() {
+            None => Err(spool::closed()),
+            Some(intake) => intake.take(accepted, content, move |result| {
+                // Nobody waits any more: the message stands all the same.
+                let _ = answer.send(result);
+            }),
+        };
+        async move {
+            queued?;
+            wait.await.unwrap_or_else(|_| Err(spool::closed()))
+        }
+    }
+
+    /// [`Store::accept`] outside async code. When it returns, queue and journal have the message too.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
+    pub fn accept_blocking(&self, accepted: Accepted, content: Content) -> Result<i64, StoreError> {
+        let (answer, wait) = sync_channel(1);
+        match &*self.intake() {
+            None => return Err(spool::closed()),
+            Some(intake) => intake.take(Arc::new(accepted), content, move |result| {
+                // The caller waits below, so the send cannot fail.
+                let _ = answer.send(result);
+            })?,
+        }
+        let id = wait.recv().unwrap_or_else(|_| Err(spool::closed()))?;
+        self.write_blocking(|_| Ok(()))?;
+        Ok(id)
+    }
+
+    fn intake(&self) -> MutexGuard<'_, Option<Intake>> {
+        self.inner
+            .intake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn queue<T, F>(
         &self,
         durability: Durability,
@@ -143,9 +201,11 @@ impl Store {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (answer, wait) = oneshot::channel();
-        let queued = self.inner.writer.queue(durability, work, move |result| {
-            // Nobody waits any more: the change stands all the same.
-            let _ = answer.send(result);
+        let queued = self.inner.writer.jobs().and_then(|jobs| {
+            jobs.queue(durability, work, move |result| {
+                // Nobody waits any more: the change stands all the same.
+                let _ = answer.send(result);
+            })
         });
         async move {
             queued?;
@@ -162,7 +222,9 @@ impl Store {
     pub fn recover(&self) -> Result<usize, StoreError> {
         let folder = self.inner.data.spool();
         let reading = folder.clone();
-        let (found, end) = self.write_blocking(move |tx| {
+        // One that wrote the log before has ended, and what it had queued is through.
+        drop(self.intake().take());
+        let (found, identity, last, floor) = self.write_blocking(move |tx| {
             let (mark, identity) = (queue::marked(tx)?, queue::identity(tx)?);
             let mut found = 0;
             let last = spool::recover(&reading, identity, mark, |id, facts| {
@@ -170,22 +232,19 @@ impl Store {
                 queue::enter(tx, id, facts)
             })?;
             queue::reset(tx)?;
+            crate::fail_point!("recovery-before-commit");
             let floor = spool::Position::of(queue::marked(tx)?).segment;
-            let end = LogEnd {
-                identity,
-                last,
-                floor,
-            };
-            Ok((found, end))
+            Ok((found, identity, last, floor))
         })?;
+        crate::fail_point!("recovery-after-commit");
         let files = self.read(queue::files)?;
         spool::orphans(&folder, &files);
-        let (answer, wait) = sync_channel(1);
-        self.inner.writer.open_log(folder, end, move |result| {
-            // The caller waits below, so the send cannot fail.
-            let _ = answer.send(result);
-        })?;
-        wait.recv().unwrap_or_else(|_| Err(writer::stopped()))?;
+        let segments = Arc::clone(&self.inner.segments);
+        let log = Log::open(segments, identity, last, floor)?;
+        let jobs = self.inner.writer.jobs()?.clone();
+        let intake =
+            Intake::start(log, jobs).map_err(|error| StoreError::from_io(&folder, &error))?;
+        *self.intake() = Some(intake);
         Ok(found)
     }
 

@@ -5,17 +5,17 @@
 //! commit they share is as durable as the most demanding of them wants it ([`Durability`]).
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 
 use crate::checkpoint::Checkpoint;
-use crate::spool::{Identity, Log, Position};
+use crate::spool::{Position, Segments};
 use crate::{StoreError, queue};
 
 /// What must be on the disk before a change is answered.
@@ -39,7 +39,6 @@ const STACK: usize = 512 << 10;
 /// [`Connection`]; begin and commit are the writer's business.
 pub struct Tx<'conn> {
     conn: &'conn Connection,
-    log: Option<&'conn RefCell<Option<Log>>>,
 }
 
 impl Deref for Tx<'_> {
@@ -54,48 +53,15 @@ impl Tx<'_> {
     /// A transaction for the tests of the table files, which have no writer thread.
     #[cfg(test)]
     pub(crate) fn for_test(conn: &Connection) -> Tx<'_> {
-        Tx { conn, log: None }
-    }
-
-    /// Puts a record into the spool log, which is flushed before the change is answered. Returns the message's number.
-    pub(crate) fn stage(&self, facts: &[u8], content: &[u8]) -> Result<i64, StoreError> {
-        let log = self.log.ok_or_else(no_log)?;
-        let mut log = log.borrow_mut();
-        let position = log.as_mut().ok_or_else(no_log)?.stage(facts, content)?;
-        queue::mark(self.conn, position.id())?;
-        Ok(position.id())
+        Tx { conn }
     }
 }
 
-fn no_log() -> StoreError {
-    StoreError::Defect {
-        detail: "a message came before the spool log was opened".into(),
-    }
-}
+/// The way to the thread.
+#[derive(Clone)]
+pub(crate) struct Jobs(SyncSender<Box<dyn Job>>);
 
-/// The sending side; dropping it lets the thread finish what waits and close the database.
-pub(crate) struct Writer {
-    jobs: Option<SyncSender<Work>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    /// Starts the thread with its connection; `path` names the database in errors.
-    pub(crate) fn start(conn: Connection, path: PathBuf) -> Result<Self, StoreError> {
-        let (jobs, waiting) = sync_channel(QUEUE);
-        let known = path.clone();
-        let checkpoint = Checkpoint::start(path.clone())?;
-        let thread = thread::Builder::new()
-            .name("store".into())
-            .stack_size(STACK)
-            .spawn(move || serve(&conn, &waiting, &path, checkpoint))
-            .map_err(|error| StoreError::from_io(&known, &error))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
-    }
-
+impl Jobs {
     /// Queues `work`; `answer` gets its result after the commit, on the writer thread.
     pub(crate) fn queue<T, F, A>(
         &self,
@@ -108,34 +74,76 @@ impl Writer {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         A: FnOnce(Result<T, StoreError>) + Send + 'static,
     {
-        let job = Change {
-            durability,
-            work: Some(work),
-            outcome: None,
-            answer,
-        };
-        self.send(Work::Change(Box::new(job)))
-    }
-
-    /// Queues the opening of the spool log.
-    pub(crate) fn open_log<A>(
-        &self,
-        folder: PathBuf,
-        last: LogEnd,
-        answer: A,
-    ) -> Result<(), StoreError>
-    where
-        A: FnOnce(Result<(), StoreError>) + Send + 'static,
-    {
-        self.send(Work::OpenLog(folder, last, Box::new(answer)))
-    }
-
-    fn send(&self, work: Work) -> Result<(), StoreError> {
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.try_send(work).map_err(|error| match error {
+        let job = change(durability, work, answer);
+        self.0.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => stopped(),
         })
+    }
+
+    /// The same, waiting for a place. Not for the writer's own thread. When the writer has ended nobody is answered.
+    pub(crate) fn queue_waiting<T, F, A>(&self, durability: Durability, work: F, answer: A)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        A: FnOnce(Result<T, StoreError>) + Send + 'static,
+    {
+        let _ = self.0.send(change(durability, work, answer));
+    }
+}
+
+fn change<T, F, A>(durability: Durability, work: F, answer: A) -> Box<dyn Job>
+where
+    T: Send + 'static,
+    F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    A: FnOnce(Result<T, StoreError>) + Send + 'static,
+{
+    Box::new(Change {
+        durability,
+        work: Some(work),
+        outcome: None,
+        answer,
+    })
+}
+
+/// The owner of the thread; dropping it lets the thread finish what waits and close the database.
+pub(crate) struct Writer {
+    jobs: Option<Jobs>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread with its connection; `path` names the database in errors. `segments` are those of the spool log,
+    /// which are freed when their messages are done.
+    pub(crate) fn start(
+        conn: Connection,
+        path: PathBuf,
+        segments: Arc<Segments>,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = sync_channel(QUEUE);
+        let known = path.clone();
+        let checkpoint = Checkpoint::start(path.clone())?;
+        let thread = thread::Builder::new()
+            .name("store".into())
+            .stack_size(STACK)
+            .spawn(move || {
+                let ledger = Ledger {
+                    conn: &conn,
+                    segments: &segments,
+                    durability: Durability::Commit,
+                };
+                serve(ledger, &waiting, &path, checkpoint);
+            })
+            .map_err(|error| StoreError::from_io(&known, &error))?;
+        Ok(Self {
+            jobs: Some(Jobs(jobs)),
+            thread: Some(thread),
+        })
+    }
+
+    /// The way to the thread.
+    pub(crate) fn jobs(&self) -> Result<&Jobs, StoreError> {
+        self.jobs.as_ref().ok_or_else(stopped)
     }
 
     /// Whether the caller runs on the writer thread, where waiting for it would never end.
@@ -163,27 +171,6 @@ pub(crate) fn stopped() -> StoreError {
     StoreError::Defect {
         detail: "the writer of the database has stopped".into(),
     }
-}
-
-/// What the thread is asked for.
-enum Work {
-    Change(Box<dyn Job>),
-    OpenLog(
-        PathBuf,
-        LogEnd,
-        Box<dyn FnOnce(Result<(), StoreError>) + Send>,
-    ),
-}
-
-/// Where the log goes on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LogEnd {
-    /// What records are sealed with.
-    pub identity: Identity,
-    /// Behind the last sound record, if that is known.
-    pub last: Option<Position>,
-    /// The newest segment that was ever used, as far as the tables know.
-    pub floor: u64,
 }
 
 /// A change whose types are forgotten, so that all kinds wait in one queue.
@@ -247,26 +234,21 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 }
 
 /// The thread's belongings.
-struct Ledger<'conn> {
-    conn: &'conn Connection,
-    log: RefCell<Option<Log>>,
+struct Ledger<'a> {
+    conn: &'a Connection,
+    segments: &'a Segments,
     durability: Durability,
 }
 
-fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path, checkpoint: Checkpoint) {
-    let mut ledger = Ledger {
-        conn,
-        log: RefCell::new(None),
-        durability: Durability::Commit,
-    };
+fn serve(
+    mut ledger: Ledger<'_>,
+    waiting: &Receiver<Box<dyn Job>>,
+    path: &Path,
+    checkpoint: Checkpoint,
+) {
     while let Ok(first) = waiting.recv() {
-        let mut group = Vec::new();
-        for work in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
-            match work {
-                Work::Change(job) => group.push(job),
-                Work::OpenLog(folder, end, answer) => answer(ledger.open_log(&folder, end)),
-            }
-        }
+        let mut group = vec![first];
+        group.extend(waiting.try_iter().take(GROUP - 1));
         while !group.is_empty() {
             let (ran, fate) = ledger.commit_together(&mut group);
             let rest = group.split_off(ran);
@@ -275,19 +257,13 @@ fn serve(conn: &Connection, waiting: &Receiver<Work>, path: &Path, checkpoint: C
             }
             group = rest;
         }
-        checkpoint.look(conn);
+        checkpoint.look(ledger.conn);
     }
     // Its connection closes first: the last one to close tidies the log up.
     drop(checkpoint);
 }
 
 impl Ledger<'_> {
-    fn open_log(&mut self, folder: &Path, end: LogEnd) -> Result<(), StoreError> {
-        let log = Log::open(folder, end.identity, end.last, end.floor)?;
-        self.log.replace(Some(log));
-        Ok(())
-    }
-
     /// Runs and commits the group. Returns how many of its jobs have their answer (at least one of a
     /// group that is not empty) and what became of the transaction they were in; the others were not
     /// begun and can go into a new one.
@@ -303,7 +279,7 @@ impl Ledger<'_> {
                 return (place + 1, Err(error));
             }
         }
-        let fate = self.flush_log().and_then(|()| run(self.conn, "COMMIT"));
+        let fate = run(self.conn, "COMMIT");
         match fate {
             Ok(()) => self.committed(wanted),
             Err(_) => self.undo(),
@@ -326,12 +302,8 @@ impl Ledger<'_> {
     /// Runs one job in its savepoint. An error means that the whole transaction is lost, not merely
     /// this job: SQLite ends it by itself when the disk is full or fails.
     fn run_alone(&self, job: &mut dyn Job) -> Result<(), StoreError> {
-        let staged = self.log.borrow().as_ref().map(Log::staged);
         run(self.conn, "SAVEPOINT job")?;
-        let outcome = job.run(&Tx {
-            conn: self.conn,
-            log: Some(&self.log),
-        });
+        let outcome = job.run(&Tx { conn: self.conn });
         if self.conn.is_autocommit() {
             return Err(outcome.err().unwrap_or_else(|| StoreError::Defect {
                 detail: "a change ended the transaction it shared".into(),
@@ -339,36 +311,24 @@ impl Ledger<'_> {
         }
         if outcome.is_err() {
             run(self.conn, "ROLLBACK TO job")?;
-            if let (Some(log), Some(staged)) = (self.log.borrow_mut().as_mut(), staged) {
-                log.unstage(staged);
-            }
         }
         run(self.conn, "RELEASE job")
     }
 
-    /// The log before the tables: what is committed there can be found here.
-    fn flush_log(&self) -> Result<(), StoreError> {
-        match self.log.borrow_mut().as_mut() {
-            Some(log) => log.flush(),
-            None => Ok(()),
-        }
-    }
-
+    /// Frees what the commit has made free, where it is on the disk.
     fn committed(&self, durability: Durability) {
-        crate::fail_point!("spool-after-commit");
-        if let Some(log) = self.log.borrow_mut().as_mut() {
-            log.keep();
-            if durability == Durability::Commit {
-                // In doubt a segment is in use.
-                log.reclaim(|segment| queue::uses_segment(self.conn, segment).unwrap_or(true));
-            }
+        crate::fail_point!("store-after-commit");
+        if durability == Durability::Commit
+            && let Ok(mark) = queue::marked(self.conn)
+        {
+            let entered = Position::of(mark).segment;
+            // In doubt a segment is in use.
+            let in_use = |segment| queue::uses_segment(self.conn, segment).unwrap_or(true);
+            self.segments.reclaim(entered, in_use);
         }
     }
 
     fn undo(&self) {
-        if let Some(log) = self.log.borrow_mut().as_mut() {
-            log.forget();
-        }
         if !self.conn.is_autocommit() {
             // When even this fails the connection is past help and the next BEGIN reports it.
             let _ = run(self.conn, "ROLLBACK");

@@ -281,6 +281,30 @@ fn only_headers_come_back_when_the_body_is_kept_or_cannot_travel() {
 }
 
 #[test]
+fn without_a_failure_only_headers_come_back() {
+    let names = names();
+    let ended = |action| Recipient {
+        action,
+        ..failed(&names.anna)
+    };
+    let kind = |recipients: &[Recipient<'_>]| {
+        parts(&build(&report(&names, recipients)).bytes)[2]
+            .0
+            .clone()
+    };
+    for action in [
+        Action::Delayed,
+        Action::Delivered,
+        Action::Relayed,
+        Action::Expanded,
+    ] {
+        assert_eq!(kind(&[ended(action)]), "text/rfc822-headers", "{action:?}");
+    }
+    let mixed = [ended(Action::Delivered), ended(Action::Failed)];
+    assert_eq!(kind(&mixed), "message/rfc822");
+}
+
+#[test]
 fn eight_bits_in_the_original_are_declared_on_its_part_and_on_the_whole() {
     let names = names();
     let recipients = [failed(&names.anna)];

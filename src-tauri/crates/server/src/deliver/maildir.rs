@@ -105,8 +105,11 @@ pub fn write(root: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> 
 
 fn put(maildir: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> {
     let tmp = maildir.join("tmp").join(message.name);
-    let written = write_file(&tmp, copy, message)
-        .and_then(|()| fs::rename(&tmp, maildir.join("new").join(message.name)));
+    let written = write_file(&tmp, copy, message).and_then(|()| {
+        store::fail_point!("mailbox-before-rename");
+        fs::rename(&tmp, maildir.join("new").join(message.name))
+    });
+    store::fail_point!("mailbox-after-rename");
     if written.is_err() {
         let _ = fs::remove_file(&tmp);
     }

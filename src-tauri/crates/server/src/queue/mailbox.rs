@@ -203,6 +203,7 @@ async fn settle_flushed(shared: &Arc<Shared>, written: Vec<Written>) {
         tokio::task::spawn_blocking(move || roots.iter().try_for_each(|root| maildir::flush(root)))
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    store::fail_point!("mailbox-after-flush");
     for one in written {
         let outcomes = match &flushed {
             Ok(()) => one.outcomes,

@@ -88,7 +88,9 @@ async fn send_as_it_can(
     recipients: &[Waiting],
 ) -> Vec<(i64, Outcome)> {
     let mail_as_it_is = outgoing(mail, recipients);
+    store::fail_point!("relay-before-sending");
     let outcomes = link.send(&mail_as_it_is).await;
+    store::fail_point!("relay-after-reply");
     let needs_conversion = link.is_alive()
         && !mail.carriage.eight_bit_header
         && outcomes.iter().all(|(_, outcome)| {

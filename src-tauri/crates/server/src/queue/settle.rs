@@ -218,6 +218,16 @@ async fn write(
     settlements: Vec<Settlement>,
     done: &tokio_util::sync::CancellationToken,
 ) {
+    let mut settlements = settlements;
+    // Reports first: should the power be cut in between, a sender is told twice, and never not at all.
+    for settlement in &mut settlements {
+        for (report, content) in settlement.reports.drain(..) {
+            if !accept(shared, report, content, done).await {
+                return;
+            }
+        }
+    }
+    store::fail_point!("settle-before-commit");
     let settlements = Arc::new(settlements);
     loop {
         let mine = Arc::clone(&settlements);
@@ -227,15 +237,13 @@ async fn write(
                 let mut files = Vec::new();
                 for settlement in mine.iter() {
                     files.extend(store::queue::finish(tx, &settlement.finished)?);
-                    for (report, content) in &settlement.reports {
-                        store::queue::accept(tx, report, content)?;
-                    }
                 }
                 Ok(files)
             })
             .await;
         match written {
             Ok(files) => {
+                store::fail_point!("settle-after-commit");
                 remove_files(shared, files).await;
                 break;
             }
@@ -249,24 +257,40 @@ async fn write(
         }
     }
     for settlement in settlements.iter() {
-        announce(shared, settlement);
+        for one in &settlement.finished {
+            if let Fate::Deferred { next_at_ms, .. } = &one.fate {
+                shared.queue.waits(&settlement.destination, *next_at_ms);
+            }
+        }
     }
 }
 
-/// What waits now, and where.
-fn announce(shared: &Arc<Shared>, settlement: &Settlement) {
-    for one in &settlement.finished {
-        if let Fate::Deferred { next_at_ms, .. } = &one.fate {
-            shared.queue.waits(&settlement.destination, *next_at_ms);
+/// Takes a report over, however long the disk makes that take. False when the server ended before.
+async fn accept(
+    shared: &Arc<Shared>,
+    report: Accepted,
+    content: Content,
+    done: &tokio_util::sync::CancellationToken,
+) -> bool {
+    let report = Arc::new(report);
+    loop {
+        let taken = shared.store.accept(Arc::clone(&report), content.clone());
+        match taken.await {
+            Ok(_) => break,
+            Err(error) => {
+                tracing::error!("a report to a sender cannot be stored: {error}");
+                if timeout(RETRY, done.cancelled()).await.is_ok() {
+                    return false;
+                }
+            }
         }
     }
-    for (report, _) in &settlement.reports {
-        for recipient in &report.recipients {
-            shared
-                .queue
-                .waits(&recipient.destination, recipient.next_at_ms);
-        }
+    for recipient in &report.recipients {
+        shared
+            .queue
+            .waits(&recipient.destination, recipient.next_at_ms);
     }
+    true
 }
 
 /// Removes content files of messages that are done with.

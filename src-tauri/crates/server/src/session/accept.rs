@@ -85,6 +85,7 @@ impl Conversation {
                 Reason::StorageFailed
             });
         }
+        store::fail_point!("accept-before-reply");
         self.recorded = true;
         self.facts.envelope = policy::facts::Envelope::default();
         self.facts.message = None;
@@ -143,13 +144,11 @@ impl Conversation {
             recipient.sending = places.contains(destination);
         }
         let accepted = Arc::new(accepted);
-        let (mine, content) = (Arc::clone(&accepted), arrived.content.clone());
         let stored = self
             .shared
             .store
-            .note(move |tx| store::queue::accept(tx, &mine, &content))
-            .await;
-        let id = match stored {
+            .accept(Arc::clone(&accepted), arrived.content.clone());
+        let id = match stored.await {
             Ok(id) => id,
             Err(error) => {
                 for place in places {
@@ -158,6 +157,7 @@ impl Conversation {
                 return Err(error);
             }
         };
+        store::fail_point!("accept-before-hand-on");
         let content = arrived.content.clone();
         arrived.keep();
         for place in full {

@@ -57,9 +57,8 @@ fn memory(bytes: &[u8]) -> Content {
 }
 
 fn take(store: &Store, token: &str, bytes: &[u8]) -> i64 {
-    let (accepted, content) = (accepted(token, 1), memory(bytes));
     store
-        .write_blocking(move |tx| queue::accept(tx, &accepted, &content))
+        .accept_blocking(accepted(token, 1), memory(bytes))
         .unwrap()
 }
 
@@ -150,34 +149,67 @@ fn a_record_that_was_not_finished_is_not_delivered() {
     );
 }
 
+/// Another program that holds the database, for as long as this lives.
+fn holder(data: &DataDir) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(data.database()).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
 #[test]
-fn a_change_that_fails_leaves_nothing_in_the_log() {
+fn a_message_that_the_tables_cannot_take_is_safe_and_entered_when_they_can() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&DataDir::new(folder.path())).unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
     store.recover().unwrap();
-    let (one, content) = (accepted("AAAAAA", 1), memory(b"lost"));
-    let failed = store.write_blocking(move |tx| {
-        queue::accept(tx, &one, &content)?;
-        Err::<(), _>(StoreError::Busy)
-    });
-    assert_eq!(failed, Err(StoreError::Busy));
-    take(&store, "BBBBBB", b"kept");
-    forget_tables(&store);
-    assert_eq!(store.recover().unwrap(), 1);
-    let page = store
-        .read(|conn| queue::list(conn, &queue::Filter::default(), None, 10))
+    take(&store, "AAAAAA", b"before");
+    // The test does not wait as long for the other program as the writer does.
+    store
+        .write_blocking(|tx| Ok(tx.busy_timeout(std::time::Duration::from_millis(20))?))
         .unwrap();
-    assert_eq!(page.rows[0].token, "BBBBBB");
+    let held = holder(&data);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let accept = |token: &str| {
+        let coming = store.accept(Arc::new(accepted(token, 1)), memory(b"while"));
+        runtime.block_on(coming)
+    };
+    // The log has it, so it is answered for.
+    accept("BBBBBB").unwrap();
+    // Once the tables are known not to follow, nothing more is taken.
+    let refused = (0..5000)
+        .map(|n| accept(&format!("C{n:05}")))
+        .find(Result::is_err);
+    assert_eq!(refused, Some(Err(StoreError::Busy)));
+    drop(held);
+    let after = (0..100)
+        .map(|n| accept(&format!("D{n:05}")))
+        .find(Result::is_ok);
+    assert!(after.is_some());
+    store.write_blocking(|_| Ok(())).unwrap();
+    let tokens: Vec<String> = store
+        .read(|conn| queue::list(conn, &queue::Filter::default(), None, 9000))
+        .unwrap()
+        .rows
+        .into_iter()
+        .map(|row| row.token)
+        .collect();
+    assert!(tokens.contains(&"AAAAAA".to_owned()) && tokens.contains(&"BBBBBB".to_owned()));
+    // Each that was taken is there once, and the order is kept.
+    let mut sorted = tokens.clone();
+    sorted.sort_by(|a, b| b.cmp(a));
+    sorted.dedup();
+    assert_eq!(tokens, sorted);
 }
 
 #[test]
 fn a_message_before_the_log_is_open_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&DataDir::new(folder.path())).unwrap();
-    let (one, content) = (accepted("AAAAAA", 1), memory(b"early"));
     assert!(
         store
-            .write_blocking(move |tx| queue::accept(tx, &one, &content))
+            .accept_blocking(accepted("AAAAAA", 1), memory(b"early"))
             .is_err()
     );
     assert_eq!(waiting(&store), 0);
@@ -228,9 +260,8 @@ fn a_large_message_lies_in_a_file_that_goes_when_nobody_names_it() {
         names.push(name.clone());
         if n == 0 {
             let content = Content::File(Arc::new(SpoolFile::new(file, name, 5)));
-            let one = accepted("AAAAAA", 1);
             store
-                .write_blocking(move |tx| queue::accept(tx, &one, &content))
+                .accept_blocking(accepted("AAAAAA", 1), content)
                 .unwrap();
         }
     }

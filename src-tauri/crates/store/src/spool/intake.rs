@@ -1,0 +1,285 @@
+//! The thread that takes messages in: writes those that wait together into the log, flushes once, answers, and has them
+//! entered into the tables.
+//!
+//! The answer does not wait for the tables: what is in the log is safe, and comes back from it after a crash. A message must
+//! not be left out on the way, though: the tables know the log up to a mark, and nothing before the mark is looked for
+//! again. So when one cannot be entered (the disk of the database is full, another program holds it), none behind it is
+//! ([`Gate`]), nothing more is taken in, and those that are in the log already are entered in their order as soon as that is possible.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Content, Log};
+use crate::queue::{self, Accepted};
+use crate::writer::{Durability, Jobs};
+use crate::{StoreError, Tx};
+
+/// Messages that may wait to be taken in.
+const WAITING: usize = 1_024;
+/// Messages that share one flush.
+const GROUP: usize = 256;
+/// How often those that could not be entered are tried again.
+const RETRY: Duration = Duration::from_millis(500);
+const STACK: usize = 512 << 10;
+
+type Answer = Box<dyn FnOnce(Result<i64, StoreError>) + Send>;
+
+/// A message on its way into the log.
+struct Coming {
+    accepted: Arc<Accepted>,
+    facts: Vec<u8>,
+    content: Content,
+    answer: Answer,
+}
+
+/// What the thread is asked for.
+enum Work {
+    Take(Coming),
+    /// Something could not be entered.
+    Look,
+    Stop,
+}
+
+/// A message that is in the log and not in the tables.
+struct Logged {
+    id: i64,
+    accepted: Arc<Accepted>,
+    file: Option<String>,
+}
+
+/// Closed from the first message that could not be entered until all are.
+type Gate = Arc<AtomicBool>;
+
+/// The sending side. Dropping it lets the thread finish what waits.
+pub(crate) struct Intake {
+    work: SyncSender<Work>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Intake {
+    /// Starts the thread on an open log.
+    pub(crate) fn start(log: Log, jobs: Jobs) -> Result<Self, std::io::Error> {
+        let (work, waiting) = sync_channel(WAITING);
+        let (refuse, refused) = channel();
+        let bell = work.clone();
+        let thread = thread::Builder::new()
+            .name("spool".into())
+            .stack_size(STACK)
+            .spawn(move || {
+                let taker = Taker {
+                    log,
+                    jobs,
+                    gate: Gate::default(),
+                    bell,
+                    refuse,
+                    refused,
+                    behind: Vec::new(),
+                };
+                taker.serve(&waiting);
+            })?;
+        Ok(Self {
+            work,
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues a message; `answer` is called on the thread.
+    pub(crate) fn take(
+        &self,
+        accepted: Arc<Accepted>,
+        content: Content,
+        answer: impl FnOnce(Result<i64, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        if accepted.recipients.len() > queue::MOST_RECIPIENTS {
+            return Err(StoreError::Defect {
+                detail: format!("{} recipients are too many", accepted.recipients.len()),
+            });
+        }
+        let facts = serde_json::to_vec(&(&*accepted, content.file_name())).map_err(|error| {
+            StoreError::Defect {
+                detail: error.to_string(),
+            }
+        })?;
+        let coming = Coming {
+            accepted,
+            facts,
+            content,
+            answer: Box::new(answer),
+        };
+        self.work
+            .try_send(Work::Take(coming))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => closed(),
+            })
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        // It has ended already when this fails.
+        let _ = self.work.send(Work::Stop);
+        if let Some(thread) = self.thread.take() {
+            // It ends by panic only through a defect that its callers were told of.
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(crate) fn closed() -> StoreError {
+    StoreError::Defect {
+        detail: "a message came before the spool log was opened or after it was closed".into(),
+    }
+}
+
+struct Taker {
+    log: Log,
+    jobs: Jobs,
+    gate: Gate,
+    bell: SyncSender<Work>,
+    refuse: Sender<Arc<Logged>>,
+    refused: Receiver<Arc<Logged>>,
+    /// In the log and not in the tables, oldest first.
+    behind: Vec<Arc<Logged>>,
+}
+
+impl Taker {
+    fn serve(mut self, waiting: &Receiver<Work>) {
+        loop {
+            let is_behind = self.gate.load(Ordering::Acquire);
+            let first = if is_behind {
+                waiting.recv_timeout(RETRY).unwrap_or(Work::Look)
+            } else {
+                // The thread holds a sender itself, so this ends only with Stop.
+                waiting.recv().unwrap_or(Work::Stop)
+            };
+            let mut group = Vec::new();
+            let mut stops = false;
+            for work in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
+                match work {
+                    Work::Take(coming) => group.push(coming),
+                    Work::Look => {}
+                    Work::Stop => stops = true,
+                }
+            }
+            match self.catch_up() {
+                Ok(()) => self.take(group),
+                Err(error) => refuse_all(group, &error),
+            }
+            if stops {
+                // Those that are behind come back from the log at the next start.
+                return;
+            }
+        }
+    }
+
+    /// Into the log, onto the disk, answered, and on to the tables.
+    fn take(&mut self, group: Vec<Coming>) {
+        if group.is_empty() {
+            return;
+        }
+        let mut logged = Vec::with_capacity(group.len());
+        let mut staged = Vec::with_capacity(group.len());
+        for coming in group {
+            let in_log = match &coming.content {
+                Content::Memory(bytes) => bytes.as_slice(),
+                Content::File(_) => &[],
+            };
+            match self.log.stage(&coming.facts, in_log) {
+                Ok(at) => {
+                    logged.push(Logged {
+                        id: at.id(),
+                        accepted: coming.accepted,
+                        file: coming.content.file_name().map(Into::into),
+                    });
+                    staged.push((at.id(), coming.answer));
+                }
+                Err(error) => (coming.answer)(Err(error)),
+            }
+        }
+        if let Err(error) = self.log.flush() {
+            self.log.forget();
+            for (_, answer) in staged {
+                answer(Err(error.clone()));
+            }
+            return;
+        }
+        crate::fail_point!("spool-before-enter");
+        // Queued before anybody is told, so that what becomes of a message is entered after it.
+        for one in logged {
+            self.enter(Arc::new(one));
+        }
+        for (id, answer) in staged {
+            answer(Ok(id));
+        }
+    }
+
+    fn enter(&self, logged: Arc<Logged>) {
+        let (gate, refuse, bell) = (
+            Gate::clone(&self.gate),
+            self.refuse.clone(),
+            self.bell.clone(),
+        );
+        let mine = Arc::clone(&logged);
+        let closing = Gate::clone(&gate);
+        let work = move |tx: &Tx<'_>| {
+            if gate.load(Ordering::Acquire) {
+                return Err(StoreError::Busy);
+            }
+            let entered = enter_one(tx, &mine);
+            if entered.is_err() {
+                gate.store(true, Ordering::Release);
+            }
+            entered
+        };
+        let answer = move |result: Result<(), StoreError>| {
+            if result.is_err() {
+                closing.store(true, Ordering::Release);
+                // The receiver lives as long as the thread.
+                let _ = refuse.send(logged);
+                // Busy enough to look anyway when there is no place.
+                let _ = bell.try_send(Work::Look);
+            }
+        };
+        // Waits while the tables are far behind: then the log waits too.
+        self.jobs.queue_waiting(Durability::Log, work, answer);
+    }
+
+    /// Enters those that are behind, in their order.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
+        while self.gate.load(Ordering::Acquire) {
+            self.behind.extend(self.refused.try_iter());
+            self.behind.sort_unstable_by_key(|one| one.id);
+            let all = self.behind.clone();
+            let (answer, wait) = sync_channel(1);
+            let work = move |tx: &Tx<'_>| all.iter().try_for_each(|logged| enter_one(tx, logged));
+            self.jobs
+                .queue_waiting(Durability::Log, work, move |result| {
+                    // The caller waits below, so the send cannot fail.
+                    let _ = answer.send(result);
+                });
+            wait.recv().unwrap_or_else(|_| Err(closed()))?;
+            self.behind.clear();
+            // Those that were on their way meanwhile were refused before this was entered.
+            self.behind.extend(self.refused.try_iter());
+            if self.behind.is_empty() {
+                self.gate.store(false, Ordering::Release);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn enter_one(tx: &Tx<'_>, logged: &Logged) -> Result<(), StoreError> {
+    queue::insert(tx, logged.id, &logged.accepted, logged.file.as_deref())?;
+    queue::mark(tx, logged.id)
+}
+
+fn refuse_all(group: Vec<Coming>, error: &StoreError) {
+    for coming in group {
+        (coming.answer)(Err(error.clone()));
+    }
+}

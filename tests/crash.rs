@@ -1,0 +1,93 @@
+//! The server is killed in the middle of its work, again and again, and nothing that it took is lost.
+//!
+//! `POSTROOM_CRASHES=1000` kills it a thousand times instead of thirty; `POSTROOM_SEED=…` chooses the moments of an earlier
+//! run, whose output names it. A long run is for `cargo test -p postroom-tests --test crash -- --nocapture`: nextest ends
+//! what takes minutes.
+
+#[path = "crash/account.rs"]
+mod account;
+#[path = "crash/letter.rs"]
+mod letter;
+#[path = "crash/load.rs"]
+mod load;
+#[path = "crash/sink.rs"]
+mod sink;
+#[path = "crash/waiting.rs"]
+mod waiting;
+
+use std::env;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use postroom_tests::Dialogue;
+use postroom_tests::machine::{any_below, until};
+
+use account::{office, settle};
+use load::{MIXED, send};
+use sink::Sink;
+
+const CRASHES: u64 = 30;
+const SESSIONS: usize = 8;
+/// The server dies at most so long after it took its first letter.
+const LATEST_MS: u64 = 500;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Numbers that look random and are the same for the same seed (xorshift64).
+struct Moments(u64);
+
+impl Moments {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_delivers_every_letter_it_took_and_none_in_part() -> Result<()> {
+    let crashes = number("POSTROOM_CRASHES").unwrap_or(CRASHES);
+    let seed = number("POSTROOM_SEED").unwrap_or_else(|| any_below(u64::MAX) | 1);
+    println!("POSTROOM_SEED={seed} POSTROOM_CRASHES={crashes}");
+    let mut moments = Moments(seed);
+    let sink = Sink::open()?;
+    let mut daemon = office(&sink)?;
+    let (mut sent, mut died, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
+    for round in 0..crashes {
+        let moment = Duration::from_millis(moments.below(LATEST_MS));
+        let address = daemon.smtp()?;
+        sent.extend(send(
+            address,
+            SESSIONS,
+            &format!("r{round}"),
+            MIXED,
+            |watch| {
+                until("mail flows", || {
+                    Ok((watch.promised.load(Ordering::Relaxed) > 0).then_some(()))
+                })?;
+                thread::sleep(moment);
+                daemon.kill()
+            },
+        )?);
+        died.push(Instant::now());
+        let began = Instant::now();
+        daemon = daemon
+            .restart()
+            .with_context(|| format!("after crash {round}"))?;
+        Dialogue::open(daemon.smtp()?)?;
+        slowest = slowest.max(began.elapsed());
+    }
+    let promised = sent.iter().filter(|letter| letter.promised).count();
+    ensure!(promised as u64 >= crashes, "only {promised} letters");
+    let twice = settle(&daemon, &sink, &sent, &died)?;
+    println!(
+        "{crashes} crashes, {promised} letters promised, {} at the sink, {twice} copies twice, slowest start {slowest:?}",
+        sink.taken().len()
+    );
+    Ok(())
+}

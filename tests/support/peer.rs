@@ -1,0 +1,145 @@
+//! Mail servers that others wrote, each run in the foreground in a temporary folder of its own.
+
+use std::fs::{self, File, Permissions};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use tempfile::TempDir;
+
+use crate::machine::{free_port, until};
+use crate::program;
+
+/// Whom mail belongs to that another server delivers: nobody.
+pub(crate) const NOBODY: u32 = 65_534;
+/// A server gets this long to end by itself.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// Whether this user may run other mail servers. Who may not is told that something was left out.
+#[must_use]
+pub fn can_run_servers() -> bool {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|own| {
+        use std::os::unix::fs::MetadataExt as _;
+        own.uid() == 0
+    });
+    if !is_root {
+        eprintln!("LEFT OUT: only root can run Postfix and Dovecot, and this user is not root");
+    }
+    is_root
+}
+
+/// A process with its folder; both go with this value.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Option<Child>,
+    pub folder: TempDir,
+    pub port: u16,
+}
+
+impl Running {
+    /// A folder that other users can walk through, and a port.
+    pub fn prepare(name: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("postroom-{name}-"))
+            .tempdir()?;
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+        Ok(Self {
+            child: None,
+            folder,
+            port: free_port()?,
+        })
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A folder inside that belongs to a user.
+    pub fn folder_of(&self, name: &str, user: u32) -> Result<PathBuf> {
+        let path = self.path(name);
+        fs::create_dir_all(&path)?;
+        chown(&path, Some(user), Some(user))?;
+        Ok(path)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Starts the program and waits until it takes connections.
+    pub fn start(&mut self, name: &str, install: &str, arguments: &[&str]) -> Result<()> {
+        let path = program::find(name)
+            .ok_or_else(|| anyhow!("`{name}` is not installed; type: {install}"))?;
+        let printed = self.path("printed");
+        let file = File::create(&printed)?;
+        let child = Command::new(path)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        self.child = Some(child);
+        let address = self.address();
+        until(&format!("{name} listens"), || {
+            if let Some(status) = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().transpose())
+            {
+                bail!("{name} has ended: {}", status?);
+            }
+            Ok(TcpStream::connect(address).is_ok().then_some(()))
+        })
+        .with_context(|| self.said())
+    }
+
+    /// Everything it printed and logged.
+    pub fn said(&self) -> String {
+        let read = |name| fs::read_to_string(self.path(name)).unwrap_or_default();
+        format!("{}{}", read("printed"), read("log"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // Its own children end with it only when it is asked.
+        let _ = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
+        let until = Instant::now() + GOODBYE;
+        while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// The number of a user of this machine.
+pub(crate) fn number_of(user: &str) -> Result<u32> {
+    let users = fs::read_to_string(Path::new("/etc/passwd"))?;
+    let mut lines = users
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let found = lines.find(|fields| fields.first() == Some(&user));
+    let number = found.as_ref().and_then(|fields| fields.get(2));
+    Ok(number
+        .with_context(|| format!("there is no user {user}"))?
+        .parse()?)
+}
