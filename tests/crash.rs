@@ -10,6 +10,8 @@ mod account;
 mod letter;
 #[path = "crash/load.rs"]
 mod load;
+#[path = "crash/power.rs"]
+mod power;
 #[path = "crash/sink.rs"]
 mod sink;
 #[path = "crash/waiting.rs"]
@@ -25,7 +27,7 @@ use postroom_tests::Dialogue;
 use postroom_tests::machine::{any_below, until};
 
 use account::{office, settle};
-use load::{MIXED, send};
+use load::{MIXED, Watch, send};
 use sink::Sink;
 
 const CRASHES: u64 = 30;
@@ -49,6 +51,13 @@ impl Moments {
     }
 }
 
+/// Waits until so many letters are promised.
+fn until_promised(watch: &Watch, letters: u64) -> Result<()> {
+    until("mail flows", || {
+        Ok((watch.promised.load(Ordering::Relaxed) >= letters).then_some(()))
+    })
+}
+
 #[test]
 fn killed_at_any_moment_it_delivers_every_letter_it_took_and_none_in_part() -> Result<()> {
     let crashes = number("POSTROOM_CRASHES").unwrap_or(CRASHES);
@@ -67,9 +76,7 @@ fn killed_at_any_moment_it_delivers_every_letter_it_took_and_none_in_part() -> R
             &format!("r{round}"),
             MIXED,
             |watch| {
-                until("mail flows", || {
-                    Ok((watch.promised.load(Ordering::Relaxed) > 0).then_some(()))
-                })?;
+                until_promised(watch, 1)?;
                 thread::sleep(moment);
                 daemon.kill()
             },

@@ -39,6 +39,8 @@ struct Office {
     /// The settings that were applied last.
     applied: Value,
     client: Option<Dialogue>,
+    /// The last message that was accepted and not looked for yet.
+    accepted: Option<String>,
     /// Copies for elsewhere by their number in the queue, with the destination they were first seen with: settings that
     /// change give them another one.
     seen_waiting: BTreeMap<i64, String>,
@@ -50,12 +52,17 @@ impl Office {
             daemon: Daemon::start(&json!({}), &USERS)?,
             applied: Value::Null,
             client: None,
+            accepted: None,
             seen_waiting: BTreeMap::new(),
         })
     }
 
     /// Nothing that waits can leave, for nobody listens where the fixture sends it.
     fn see_waiting(&mut self) -> Result<()> {
+        // Messages are entered in their order, some time after the reply.
+        if let Some(token) = self.accepted.take() {
+            self.entry(&token)?;
+        }
         let printed = self
             .daemon
             .command(&["--json", "queue", "list", "--limit", "100000"])?;
@@ -152,7 +159,11 @@ impl Peer for Office {
     }
 
     fn reply(&mut self) -> Result<Reply> {
-        self.client()?.reply()
+        let reply = self.client()?.reply()?;
+        if let Some((_, token)) = reply.text().split_once("queued as ") {
+            self.accepted = Some(token.into());
+        }
+        Ok(reply)
     }
 
     fn handshake(&mut self) -> Result<()> {

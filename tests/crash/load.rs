@@ -13,7 +13,7 @@ use super::letter::letter;
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 8, 0, 5));
 const SENDER: &str = "alice@office.example";
 /// Who gets a letter, in turns: mailboxes of this server, people elsewhere, and both.
-const RECIPIENTS: [&[&str]; 5] = [
+pub const EVERYBODY: &[Recipients] = &[
     &["alice@office.example"],
     &["alice@office.example", "bob@office.example"],
     &["quinn@elsewhere.example"],
@@ -24,8 +24,23 @@ const RECIPIENTS: [&[&str]; 5] = [
     ],
     &["rita@elsewhere.example"],
 ];
-/// Octets of letters, in turns: most are small; the largest lies in a file of its own in the spool.
-pub const MIXED: &[usize] = &[400, 2_000, 400, 20_000, 400, 400, 300_000];
+/// Most are small; the largest lies in a file of its own in the spool.
+pub const MIXED: &Kind = &Kind {
+    sizes: &[400, 2_000, 400, 20_000, 400, 400, 300_000],
+    recipients: EVERYBODY,
+};
+
+/// The recipients of one letter.
+pub type Recipients = &'static [&'static str];
+
+/// What letters are sent, in turns.
+#[derive(Debug)]
+pub struct Kind {
+    /// Their octets.
+    pub sizes: &'static [usize],
+    /// Their recipients.
+    pub recipients: &'static [Recipients],
+}
 
 /// A letter that was sent, wholly or in part.
 #[derive(Debug, Clone)]
@@ -33,7 +48,7 @@ pub struct Sent {
     /// Its name.
     pub id: String,
     /// To whom.
-    pub recipients: &'static [&'static str],
+    pub recipients: Recipients,
     /// Whether its 250 came.
     pub promised: bool,
 }
@@ -55,7 +70,7 @@ pub fn send(
     address: SocketAddr,
     sessions: usize,
     name: &str,
-    sizes: &[usize],
+    kind: &Kind,
     meanwhile: impl FnOnce(&Watch) -> Result<()>,
 ) -> Result<Vec<Sent>> {
     let watch = Watch::default();
@@ -63,7 +78,7 @@ pub fn send(
         let sessions: Vec<_> = (0..sessions)
             .map(|number| {
                 let watch = &watch;
-                scope.spawn(move || session(address, &format!("{name}-{number}"), sizes, watch))
+                scope.spawn(move || session(address, &format!("{name}-{number}"), kind, watch))
             })
             .collect();
         let done = meanwhile(&watch);
@@ -76,12 +91,16 @@ pub fn send(
     })
 }
 
-fn session(address: SocketAddr, name: &str, sizes: &[usize], watch: &Watch) -> Vec<Sent> {
+fn session(address: SocketAddr, name: &str, kind: &Kind, watch: &Watch) -> Vec<Sent> {
     let mut all = Vec::new();
     let Ok(mut client) = open(address) else {
         return all;
     };
-    let turns = RECIPIENTS.iter().cycle().zip(sizes.iter().cycle());
+    let turns = kind
+        .recipients
+        .iter()
+        .cycle()
+        .zip(kind.sizes.iter().cycle());
     for (number, (recipients, size)) in turns.enumerate() {
         if watch.over.load(Ordering::Relaxed) {
             break;

@@ -39,7 +39,9 @@ fn strangers_letter(office: &Office, to: &[&str]) -> Result<String> {
         client.command(&format!("RCPT TO:<{to}@office.example>"), 250)?;
     }
     client.command("DATA", 354)?;
-    token(&client.send_content(&letter("for the store"))?)
+    let token = token(&client.send_content(&letter("for the store"))?)?;
+    office.is_entered(&token)?;
+    Ok(token)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
 use postroom_tests::machine::until;
-use postroom_tests::{Daemon, Dialogue, Hop, Maildir, Reply, User, verb_with};
+use postroom_tests::{Daemon, Dialogue, Hop, Maildir, Reply, User, verb, verb_with};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -96,7 +96,18 @@ impl Office {
             client.command(rcpt, 250)?;
         }
         client.command("DATA", 354)?;
-        token(&client.send_content(message)?)
+        let token = token(&client.send_content(message)?)?;
+        self.is_entered(&token)?;
+        Ok(token)
+    }
+
+    /// Waits until queue and mail log show a message; they follow its acceptance.
+    pub fn is_entered(&self, token: &str) -> Result<()> {
+        until("a message in the mail log", || {
+            let asked = verb(&self.daemon.data_folder(), &["explain", token, "--json"])?;
+            let entries: Value = serde_json::from_str(&asked.out).unwrap_or_default();
+            Ok(entries.get(0).map(drop))
+        })
     }
 
     /// What waits, oldest first.

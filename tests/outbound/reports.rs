@@ -1,6 +1,7 @@
 //! What the sender asked for with NOTIFY, RET, ENVID and ORCPT (RFC 3461), and what the reports hold.
 
 use anyhow::{Result, ensure};
+use postroom_tests::machine::until;
 use postroom_tests::{Act, At, Hop, Manner};
 
 use crate::report::field;
@@ -164,9 +165,10 @@ fn success_in_a_mailbox_here_is_reported_as_delivered() -> Result<()> {
     let office = Office::relaying_to(&hop)?;
     let rcpt = format!("RCPT TO:<{ALICE_ADDRESS}> NOTIFY=SUCCESS");
     office.submit(&from_alice(""), &[&rcpt], &letter("to myself"))?;
-    office.daemon.queue_is_empty()?;
-    let mail = office.alices_mail()?.messages()?;
-    ensure!(mail.len() == 2, "{} messages", mail.len());
+    let mail = office.daemon.mail("alice");
+    let mail = until("the letter and the report", || {
+        Ok(Some(mail.messages()?).filter(|mail| mail.len() == 2))
+    })?;
     let reports: Vec<_> = mail
         .iter()
         .filter_map(|one| crate::Report::read(one).ok())

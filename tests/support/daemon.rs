@@ -277,14 +277,14 @@ impl Daemon {
         emptied.with_context(|| format!("{last:?}"))
     }
 
-    /// Waits until something waits in the queue whose last attempt failed, and returns the reasons.
+    /// Waits until everything in the queue waits for a reason, and returns the reasons.
     ///
     /// # Errors
     /// No reason is to be seen within a minute.
     pub fn queue_says_why(&self) -> Result<Vec<String>> {
         until("a reason in the queue", || {
             let rows = self.queue()?.rows;
-            let failed = |row: &Waiting| row.attempts > 0 && row.state == "waiting";
+            let failed = |row: &Waiting| !row.reason.is_empty() && row.state == "waiting";
             let reasons: Vec<String> = rows.iter().map(|row| row.reason.clone()).collect();
             Ok((!rows.is_empty() && rows.iter().all(failed)).then_some(reasons))
         })

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::stream::Stream;
 
 /// Read at once; the session needs no more before it has answered.
-const READ: usize = 16 * 1024;
+const READ: usize = 32 * 1024;
 /// Replies gathered for one write; pipelined commands are answered together (RFC 2920 §3.2).
 const GATHERED: usize = 16 * 1024;
 

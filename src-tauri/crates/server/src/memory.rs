@@ -5,7 +5,7 @@
 const MAPPED_FROM: libc::c_int = 256 * 1024;
 /// Pools that threads share; by default glibc makes eight for each core and keeps what was ever used in them.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const POOLS: libc::c_int = 4;
+const POOLS: libc::c_int = 8;
 
 /// To be called once at the start of the program, before threads.
 ///

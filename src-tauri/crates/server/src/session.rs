@@ -425,18 +425,21 @@ impl Conversation {
         record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision)
     }
 
+    /// Has the entry written. It is not waited for: others read it a moment after the reply. While very many wait to be
+    /// written, this one waits for its turn.
     async fn write_entry(&self, entry: Entry) {
         let token = entry.token.clone();
-        let turn = self.shared.journal_turns.acquire().await;
+        let turn = Arc::clone(&self.shared.journal_turns).acquire_owned().await;
         let written = self
             .shared
             .store
-            .note(move |tx| store::journal::upsert(tx, &entry))
-            .await;
-        drop(turn);
-        if let Err(error) = written {
-            tracing::error!(token, "the mail log could not be written: {error}");
-        }
+            .note(move |tx| store::journal::upsert(tx, &entry));
+        self.shared.sessions.spawn(async move {
+            if let Err(error) = written.await {
+                tracing::error!(token, "the mail log could not be written: {error}");
+            }
+            drop(turn);
+        });
     }
 }
 

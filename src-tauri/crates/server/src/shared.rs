@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     pub hashing: Semaphore,
     /// Entries of refused and abandoned sessions that wait to be written: fewer than the writer's queue holds, so that a
     /// flood of refusals never keeps an accepted message from its entry.
-    pub journal_turns: Semaphore,
+    pub journal_turns: Arc<Semaphore>,
     /// Set when the server stops.
     pub stop: CancellationToken,
     /// Owns the tasks of all sessions.
@@ -85,7 +85,7 @@ impl Shared {
             places: Places::default(),
             machine: Machine::default(),
             hashing: Semaphore::new(CHECKS_AT_ONCE),
-            journal_turns: Semaphore::new(JOURNAL_TURNS),
+            journal_turns: Arc::new(Semaphore::new(JOURNAL_TURNS)),
             stop: CancellationToken::new(),
             sessions: TaskTracker::new(),
             queue,

@@ -97,7 +97,7 @@ fn durable(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.pragma_update(None, "journal_mode", "wal")?;
     // In WAL mode only FULL makes a commit survive a power cut, and 250 promises that.
     conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    conn.pragma_update(None, "journal_size_limit", 48 << 20)?;
     // Old password hashes are overwritten where that costs no extra write.
     conn.pragma_update(None, "secure_delete", "fast")?;
     Ok(())
