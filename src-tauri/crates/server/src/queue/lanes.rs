@@ -422,3 +422,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
