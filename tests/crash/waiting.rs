@@ -1,5 +1,6 @@
 //! Start-up with very much in the queue.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -13,7 +14,7 @@ use store::spool::Content;
 use store::{DataDir, Store};
 
 const WAITING: u64 = 100_000;
-const AT_ONCE: u64 = 2_000;
+const AT_ONCE: u64 = 1_000;
 /// It takes a fraction of a second; this is for a machine that is very busy.
 const START: Duration = Duration::from_secs(10);
 
@@ -65,13 +66,16 @@ fn fill(data: &DataDir) -> Result<()> {
     let store = Store::open(data)?;
     store.recover()?;
     let now_ms = server::clock::now_ms();
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let content = Content::Memory(b"Subject: waiting\r\n\r\nhello\r\n".to_vec().into());
     for from in (0..WAITING).step_by(usize::try_from(AT_ONCE)?) {
-        let content = content.clone();
-        store.write_blocking(move |tx| {
-            (from..from + AT_ONCE)
-                .try_for_each(|one| queue::accept(tx, &accepted(one, now_ms), &content).map(drop))
-        })?;
+        // Queued together, so that they share a flush.
+        let taken: Vec<_> = (from..from + AT_ONCE)
+            .map(|one| store.accept(Arc::new(accepted(one, now_ms)), content.clone()))
+            .collect();
+        for one in taken {
+            runtime.block_on(one)?;
+        }
     }
     Ok(())
 }

@@ -184,6 +184,12 @@ impl Store {
         Ok(id)
     }
 
+    /// Whether messages that are answered for are in the spool log alone, because the tables could not take them. Until
+    /// they can nothing more is accepted, and what becomes of those messages cannot be entered either.
+    pub fn is_behind(&self) -> bool {
+        self.intake().as_ref().is_some_and(Intake::is_behind)
+    }
+
     fn intake(&self) -> MutexGuard<'_, Option<Intake>> {
         self.inner
             .intake

@@ -230,6 +230,12 @@ async fn write(
     store::fail_point!("settle-before-commit");
     let settlements = Arc::new(settlements);
     loop {
+        // What the tables do not know yet cannot be struck out there.
+        while shared.store.is_behind() {
+            if timeout(RETRY, done.cancelled()).await.is_ok() {
+                return;
+            }
+        }
         let mine = Arc::clone(&settlements);
         let written = shared
             .store

@@ -55,6 +55,7 @@ type Gate = Arc<AtomicBool>;
 
 /// The sending side. Dropping it lets the thread finish what waits.
 pub(crate) struct Intake {
+    gate: Gate,
     work: SyncSender<Work>,
     thread: Option<JoinHandle<()>>,
 }
@@ -65,6 +66,8 @@ impl Intake {
         let (work, waiting) = sync_channel(WAITING);
         let (refuse, refused) = channel();
         let bell = work.clone();
+        let gate = Gate::default();
+        let taken = Gate::clone(&gate);
         let thread = thread::Builder::new()
             .name("spool".into())
             .stack_size(STACK)
@@ -72,7 +75,7 @@ impl Intake {
                 let taker = Taker {
                     log,
                     jobs,
-                    gate: Gate::default(),
+                    gate: taken,
                     bell,
                     refuse,
                     refused,
@@ -81,9 +84,15 @@ impl Intake {
                 taker.serve(&waiting);
             })?;
         Ok(Self {
+            gate,
             work,
             thread: Some(thread),
         })
+    }
+
+    /// Whether messages are in the log that the tables could not take yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.gate.load(Ordering::Acquire)
     }
 
     /// Queues a message; `answer` is called on the thread.

@@ -182,11 +182,13 @@ fn a_message_that_the_tables_cannot_take_is_safe_and_entered_when_they_can() {
         .map(|n| accept(&format!("C{n:05}")))
         .find(Result::is_err);
     assert_eq!(refused, Some(Err(StoreError::Busy)));
+    assert!(store.is_behind());
     drop(held);
     let after = (0..100)
         .map(|n| accept(&format!("D{n:05}")))
         .find(Result::is_ok);
     assert!(after.is_some());
+    assert!(!store.is_behind());
     store.write_blocking(|_| Ok(())).unwrap();
     let tokens: Vec<String> = store
         .read(|conn| queue::list(conn, &queue::Filter::default(), None, 9000))
