@@ -18,13 +18,15 @@ mod sink;
 mod waiting;
 
 use std::env;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use postroom_tests::Dialogue;
 use postroom_tests::machine::{any_below, until};
+use postroom_tests::{Dialogue, program};
 
 use account::{office, settle};
 use load::{MIXED, Watch, send};
@@ -96,5 +98,31 @@ fn killed_at_any_moment_it_delivers_every_letter_it_took_and_none_in_part() -> R
         "{crashes} crashes, {promised} letters promised, {} at the sink, {twice} copies twice, slowest start {slowest:?}",
         sink.taken().len()
     );
+    Ok(())
+}
+
+/// The places at which a test may have it die (`failpoints.rs`) are in a program only when somebody asks for them by name.
+#[test]
+fn no_program_for_people_can_be_told_where_to_die() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new(env!("CARGO"));
+    // Everything that `cargo build --package postroom --package control` would put into the two programs.
+    cargo.current_dir(root).args([
+        "tree",
+        "--offline",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p} {f}",
+        "--package=postroom",
+        "--package=control",
+    ]);
+    let tree = program::run(cargo)?;
+    ensure!(tree.contains("store v"), "{tree}");
+    for line in tree.lines() {
+        ensure!(
+            !line.starts_with("fail v") && !line.contains("failpoints"),
+            "{line}"
+        );
+    }
     Ok(())
 }

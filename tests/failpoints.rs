@@ -115,7 +115,9 @@ places! {
     it_dies_before_a_letter_is_in_the_log: "spool-before-write", MIXED [0, 1, 13];
     it_dies_before_the_log_is_flushed: "spool-before-flush", MIXED [0, 1, 13];
     it_dies_before_the_queue_knows_a_letter_of_the_log: "spool-after-flush", MIXED [0, 1, 13];
-    it_dies_when_the_queue_knows_the_letter: "spool-after-commit", MIXED [20, 33];
+    it_dies_before_a_letter_of_the_log_is_on_its_way_to_the_queue: "spool-before-enter", MIXED [0, 1, 13];
+    it_dies_before_the_queue_has_a_letter_that_may_be_promised: "store-before-commit", MIXED [20, 33];
+    it_dies_when_the_queue_has_the_letter: "store-after-commit", MIXED [20, 33];
     it_dies_before_the_letter_is_handed_on: "accept-before-hand-on", MIXED [0, 1, 13];
     it_dies_before_its_reply: "accept-before-reply", MIXED [0, 1, 13];
     it_dies_before_it_goes_on_in_another_segment: "spool-before-turn", LARGE [0, 1];

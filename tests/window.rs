@@ -14,10 +14,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const HOSTNAME: &str = "mail.office.example";
-const PANES: &[&str] = &["overview", "general", "users", "groups", "log"];
 
 /// Free ports of this machine alone, and no question to anybody's name server.
-fn home(general: &Value) -> Result<TempDir> {
+fn home(general: &Value, delivery: &Value) -> Result<TempDir> {
     let home = tempfile::Builder::new()
         .prefix("postroom-window-")
         .tempdir()?;
@@ -27,6 +26,7 @@ fn home(general: &Value) -> Result<TempDir> {
             "dns_servers": ["127.0.0.1:9"],
         },
         "general": general,
+        "delivery": delivery,
     });
     let file = home.path().join("settings.json");
     fs::write(&file, document.to_string())?;
@@ -43,7 +43,15 @@ fn home(general: &Value) -> Result<TempDir> {
 
 /// A folder of an office that has been set up.
 fn office() -> Result<TempDir> {
-    home(&json!({ "domain": "office.example", "hostname": HOSTNAME }))
+    office_that_delivers(&json!({}))
+}
+
+/// The same with these settings of its way out.
+fn office_that_delivers(delivery: &Value) -> Result<TempDir> {
+    home(
+        &json!({ "domain": "office.example", "hostname": HOSTNAME }),
+        delivery,
+    )
 }
 
 fn by_id(id: &str) -> String {
@@ -52,17 +60,22 @@ fn by_id(id: &str) -> String {
 
 /// Where the server behind the window takes mail from outside, once it does.
 fn inbound(window: &Window) -> Result<SocketAddr> {
+    listener(window, "smtp")
+}
+
+/// Where the server behind the window serves this, once it does.
+fn listener(window: &Window, service: &str) -> Result<SocketAddr> {
     window.wait("[data-testid='server-state'][data-state='running']")?;
     let status = window.invoke("status")?;
     let listeners = status["listeners"]
         .as_array()
         .context("a status without listeners")?;
-    let smtp = listeners
+    let found = listeners
         .iter()
-        .find(|listener| listener["service"] == "smtp");
-    let address = smtp
+        .find(|listener| listener["service"] == service);
+    let address = found
         .and_then(|listener| listener["address"].as_str())
-        .context("no listener for mail from outside")?;
+        .with_context(|| format!("no listener for {service}"))?;
     address
         .parse()
         .with_context(|| format!("`{address}` is no address"))
@@ -121,9 +134,23 @@ fn apply_a_limit(window: &Window, path: &str, value: &str) -> Result<()> {
     window.fill(&by_id(path), value)?;
     window.wait(&by_id("draft-bar"))?;
     window.shoot("general-draft")?;
+    apply(window)
+}
+
+/// Applies the draft and waits until nothing of it is left.
+fn apply(window: &Window) -> Result<()> {
     window.click(&by_id("apply"))?;
     window
         .wait_for_script("return document.querySelector(\"[data-testid='draft-bar']\") === null")
+        .map(drop)
+}
+
+/// Opens the entry of a message in the mail log, once it is there.
+fn open_in_log(window: &Window, token: &str) -> Result<()> {
+    open_pane(window, "log")?;
+    window.fill(&by_id("log.search"), token)?;
+    window
+        .wait(&format!("[data-testid='log-entry'][data-token='{token}']"))
         .map(drop)
 }
 
@@ -149,9 +176,7 @@ fn send_too_much(address: SocketAddr) -> Result<String> {
 }
 
 fn look_up_the_reason(window: &Window, token: &str) -> Result<()> {
-    open_pane(window, "log")?;
-    window.fill(&by_id("log.search"), token)?;
-    window.wait(&format!("[data-testid='log-entry'][data-token='{token}']"))?;
+    open_in_log(window, token)?;
     window.wait_for_text(&by_id("entry-reply"), "552 5.3.4")?;
     window.wait_for_text("[data-testid='step'][data-result='refuse']", "Message size")?;
     window.shoot("log-entry")

@@ -91,7 +91,7 @@ fn with_a_hundred_thousand_letters_in_the_queue_it_starts_and_takes_mail_at_once
     let mut daemon = Daemon::start(&settings, &[alice])?;
     ensure!(daemon.stop()?.success());
     let began = Instant::now();
-    fill(&DataDir::new(&daemon.data_folder()))?;
+    fill(&DataDir::new(daemon.data_folder()))?;
     println!(
         "{WAITING} letters put into the queue in {:?}",
         began.elapsed()
@@ -123,7 +123,7 @@ fn with_a_hundred_thousand_letters_in_the_queue_it_starts_and_takes_mail_at_once
         daemon.kill()?;
     }
     // Everything is still there.
-    let store = Store::open(&DataDir::new(&daemon.data_folder()))?;
+    let store = Store::open(&DataDir::new(daemon.data_folder()))?;
     let relayed = queue::Filter {
         destination: Some("relay".into()),
         ..queue::Filter::default()

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
 use postroom_tests::machine::until;
-use postroom_tests::{Daemon, Dialogue, Hop, Maildir, Reply, User, verb, verb_with};
+use postroom_tests::{Daemon, Dialogue, Hop, Maildir, Reply, Taken, User, verb, verb_with};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -193,9 +193,20 @@ impl Office {
         changed["changed"].as_u64().context("no number")
     }
 
-    /// Alice's mail when nothing is under way any more.
+    /// Alice's mail when nothing is under way any more, to whomever.
     pub fn alices_mail(&self) -> Result<Maildir> {
-        self.daemon.delivered(ALICE.name)
+        self.daemon.queue_is_empty()?;
+        Ok(self.daemon.mail(ALICE.name))
+    }
+
+    /// Tries all that waits until the hop has so many messages. An attempt that is under way just now may have met the
+    /// hop as it was before.
+    pub fn retry_until(&self, hop: &Hop, count: usize) -> Result<Vec<Taken>> {
+        until(&format!("{count} messages at the hop"), || {
+            self.act("retry")?;
+            let taken = hop.taken();
+            Ok((taken.len() >= count).then_some(taken))
+        })
     }
 
     /// The one report Alice gets.

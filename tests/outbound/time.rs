@@ -68,8 +68,7 @@ fn the_sender_is_told_once_that_mail_is_late() -> Result<()> {
         "told twice"
     );
     hop.obey();
-    office.act("retry")?;
-    hop.wait_for(1)?;
+    office.retry_until(&hop, 1)?;
     ensure!(office.alices_mail()?.messages()?.len() == 1);
     Ok(())
 }
@@ -79,8 +78,7 @@ fn who_does_not_want_to_hear_of_delays_does_not() -> Result<()> {
     let (hop, office) = busy(" NOTIFY=FAILURE")?;
     let office = pass(office, 5)?;
     hop.obey();
-    office.act("retry")?;
-    hop.wait_for(1)?;
+    office.retry_until(&hop, 1)?;
     office.is_done_without_a_report()
 }
 
@@ -95,8 +93,7 @@ fn without_the_setting_nobody_is_told_of_delays() -> Result<()> {
     office.waits(BOB, 1)?;
     let office = pass(office, 100)?;
     hop.obey();
-    office.act("retry")?;
-    hop.wait_for(1)?;
+    office.retry_until(&hop, 1)?;
     office.is_done_without_a_report()
 }
 
@@ -159,8 +156,7 @@ fn days_in_the_queue_do_not_change_the_message() -> Result<()> {
     let office = pass(office, 3)?;
     let office = pass(office, 0)?;
     hop.obey();
-    office.act("retry")?;
-    let taken = hop.wait_for(1)?;
+    let taken = office.retry_until(&hop, 1)?;
     ensure!(taken[0].text().ends_with(&letter("patience")));
     office.is_done_without_a_report()
 }

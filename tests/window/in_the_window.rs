@@ -1,8 +1,18 @@
+//! What is done in the window, each pane's own matters in a file of their own.
+
 use super::*;
+
+mod delivery;
+mod mail;
+mod queue;
+
+const PANES: &[&str] = &[
+    "overview", "general", "delivery", "users", "groups", "queue", "log",
+];
 
 #[test]
 fn an_office_is_set_up_and_a_refused_message_is_explained() -> Result<()> {
-    let home = home(&json!({}))?;
+    let home = home(&json!({}), &json!({}))?;
     let window = Window::open(home.path(), Theme::Light)?;
     answer_the_assistant(&window)?;
     add_a_user(&window, "bob")?;

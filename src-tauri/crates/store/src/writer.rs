@@ -279,6 +279,7 @@ impl Ledger<'_> {
                 return (place + 1, Err(error));
             }
         }
+        crate::fail_point!("store-before-commit");
         let fate = run(self.conn, "COMMIT");
         match fate {
             Ok(()) => self.committed(wanted),

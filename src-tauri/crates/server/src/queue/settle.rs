@@ -251,6 +251,7 @@ async fn write(
             Ok(files) => {
                 store::fail_point!("settle-after-commit");
                 remove_files(shared, files).await;
+                store::fail_point!("settle-after-removal");
                 break;
             }
             Err(error) => {

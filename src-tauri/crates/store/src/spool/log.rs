@@ -110,8 +110,10 @@ impl Log {
         if !self.staged.is_empty() {
             self.flush()?;
         }
+        crate::fail_point!("spool-before-turn");
         let number = self.number + 1;
         self.file = open_segment(&self.segments, number)?;
+        crate::fail_point!("spool-after-turn");
         self.segments.begin(number);
         self.number = number;
         self.end = 0;

@@ -86,6 +86,7 @@ impl Segments {
             if *number >= entered || in_use(*number) {
                 return true;
             }
+            crate::fail_point!("spool-before-reclaim");
             let path = segment_path(&self.folder, *number);
             let kept = self.folder.join(format!("spare-{number:010}"));
             if spare.len() < SPARE && fs::rename(&path, &kept).is_ok() {
