@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::maildir::Maildir;
-use crate::peer::{NOBODY, Running};
+use crate::peer::{NOBODY, Program, Running};
 
 const INSTALL: &str = "sudo apt-get install dovecot-lmtpd";
 
@@ -34,7 +34,12 @@ impl Dovecot {
         running.write("users", &known)?;
         let conf = running.write("dovecot.conf", &conf(&running))?;
         let conf = conf.display().to_string();
-        running.start("dovecot", INSTALL, &["-F", "-c", &conf])?;
+        running.start(&Program {
+            name: "dovecot",
+            install: INSTALL,
+            arguments: &["-F", "-c", &conf],
+            pid: "run/master.pid",
+        })?;
         Ok(Self(running))
     }
 

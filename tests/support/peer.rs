@@ -3,6 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +18,19 @@ use crate::program;
 pub(crate) const NOBODY: u32 = 65_534;
 /// A server gets this long to end by itself.
 const GOODBYE: Duration = Duration::from_secs(10);
+/// Runs a server until its own input ends, which it also does when the test is killed: a server that makes itself the
+/// head of a session would live on. `$1` is the file with the server's number, `$2` says that it has ended.
+const GUARD: &str = r#"
+pid=$1 ended=$2
+shift 2
+{ "$@"; echo "$?" > "$ended"; } &
+read -r _
+# Again and again, for it may be about to start and have no number yet.
+until [ -e "$ended" ]; do
+    kill -TERM $(sed 1q "$pid")
+    sleep 0.1
+done 2> /dev/null
+"#;
 
 /// Whether this user may run other mail servers. Who may not is told that something was left out.
 #[must_use]
@@ -29,6 +43,17 @@ pub fn can_run_servers() -> bool {
         eprintln!("LEFT OUT: only root can run Postfix and Dovecot, and this user is not root");
     }
     is_root
+}
+
+/// How a server is run.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    pub name: &'a str,
+    /// What to type where it is not installed.
+    pub install: &'a str,
+    pub arguments: &'a [&'a str],
+    /// The file into which it writes its number.
+    pub pid: &'a str,
 }
 
 /// A process with its folder; both go with this value.
@@ -79,27 +104,30 @@ impl Running {
     }
 
     /// Starts the program and waits until it takes connections.
-    pub fn start(&mut self, name: &str, install: &str, arguments: &[&str]) -> Result<()> {
+    pub fn start(&mut self, program: &Program<'_>) -> Result<()> {
+        let name = program.name;
         let path = program::find(name)
-            .ok_or_else(|| anyhow!("`{name}` is not installed; type: {install}"))?;
-        let printed = self.path("printed");
-        let file = File::create(&printed)?;
-        let child = Command::new(path)
-            .args(arguments)
-            .stdin(Stdio::null())
+            .ok_or_else(|| anyhow!("`{name}` is not installed; type: {}", program.install))?;
+        let file = File::create(self.path("printed"))?;
+        let ended = self.path("ended");
+        let child = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .arg(self.path(program.pid))
+            .arg(&ended)
+            .arg(path)
+            .args(program.arguments)
+            .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)
+            // What ends the test's own group must leave the guard time to end the server.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         self.child = Some(child);
         let address = self.address();
         until(&format!("{name} listens"), || {
-            if let Some(status) = self
-                .child
-                .as_mut()
-                .and_then(|child| child.try_wait().transpose())
-            {
-                bail!("{name} has ended: {}", status?);
+            if let Ok(status) = fs::read_to_string(&ended) {
+                bail!("{name} has ended: {status}");
             }
             Ok(TcpStream::connect(address).is_ok().then_some(()))
         })
@@ -118,10 +146,7 @@ impl Drop for Running {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        // Its own children end with it only when it is asked.
-        let _ = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
-            .status();
+        drop(child.stdin.take());
         let until = Instant::now() + GOODBYE;
         while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(10));

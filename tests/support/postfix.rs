@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::hop::Certificate;
 use crate::maildir::Maildir;
-use crate::peer::{NOBODY, Running, number_of};
+use crate::peer::{NOBODY, Program, Running, number_of};
 use crate::program;
 
 const INSTALL: &str = "sudo apt-get install postfix libsasl2-modules sasl2-bin";
@@ -41,7 +41,12 @@ impl Postfix {
         running.write("etc/main.cf", &main_cf(&running, next))?;
         running.write("etc/master.cf", &master_cf(running.port))?;
         let etc = running.path("etc").display().to_string();
-        running.start("postfix", INSTALL, &["-c", &etc, "start-fg"])?;
+        running.start(&Program {
+            name: "postfix",
+            install: INSTALL,
+            arguments: &["-c", &etc, "start-fg"],
+            pid: "spool/pid/master.pid",
+        })?;
         Ok(Self(running))
     }
 
