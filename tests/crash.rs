@@ -28,12 +28,14 @@ use anyhow::{Context as _, Result, ensure};
 use postroom_tests::machine::{any_below, until};
 use postroom_tests::{Dialogue, program};
 
-use account::{office, settle};
+use account::{nothing_in_part, office, settle};
 use load::{MIXED, Watch, send};
 use sink::Sink;
 
 const CRASHES: u64 = 30;
 const SESSIONS: usize = 8;
+/// After so many crashes the mailboxes are looked at before the next start; later that takes too long.
+const WATCHED: u64 = 10;
 /// The server dies at most so long after it took its first letter.
 const LATEST_MS: u64 = 500;
 
@@ -84,6 +86,9 @@ fn killed_at_any_moment_it_delivers_every_letter_it_took_and_none_in_part() -> R
             },
         )?);
         died.push(Instant::now());
+        if round < WATCHED {
+            nothing_in_part(&daemon)?;
+        }
         let began = Instant::now();
         daemon = daemon
             .restart()

@@ -18,7 +18,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use postroom_tests::machine::until;
 
-use account::{office, settle};
+use account::{nothing_in_part, office, settle};
 use load::{EVERYBODY, Kind, MIXED, send};
 use sink::Sink;
 
@@ -55,6 +55,7 @@ fn dies_in_the_middle(place: &str, kind: &Kind, passed: &[usize]) -> Result<()> 
             until(&what, || Ok(daemon.has_ended()?.then_some(())))
         })?);
         died.push(Instant::now());
+        nothing_in_part(&daemon)?;
     }
     daemon = daemon.restart()?;
     let twice = settle(&daemon, &sink, &sent, &died)?;
@@ -123,6 +124,7 @@ places! {
     it_dies_before_it_goes_on_in_another_segment: "spool-before-turn", LARGE [0, 1];
     it_dies_before_it_writes_into_that_segment: "spool-after-turn", LARGE [0, 1];
     it_dies_before_a_segment_is_used_again: "spool-before-reclaim", LARGE [0, 1];
+    it_dies_when_a_part_of_a_copy_is_written: "mailbox-in-part", MIXED [0, 1, 3];
     it_dies_before_a_copy_can_be_seen: "mailbox-before-rename", MIXED [0, 1, 13];
     it_dies_before_a_copy_is_flushed: "mailbox-after-rename", MIXED [0, 1, 13];
     it_dies_before_a_flushed_copy_is_entered: "mailbox-after-flush", MIXED [0, 1];

@@ -89,6 +89,12 @@ fn open_pane(window: &Window, pane: &str) -> Result<()> {
 fn assert_accessible(window: &Window, what: &str) -> Result<()> {
     let faults = window.accessibility_faults()?;
     ensure!(faults.is_empty(), "{what}:\n{}", faults.join("\n"));
+    let texts = window.texts_without_room()?;
+    ensure!(
+        texts.is_empty(),
+        "{what}, without room:\n{}",
+        texts.join("\n")
+    );
     Ok(())
 }
 

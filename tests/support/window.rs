@@ -188,12 +188,12 @@ impl Window {
     /// # Errors
     /// When that takes too long; the page's text is in the error.
     pub fn wait_for_text(&self, css: &str, words: &str) -> Result<()> {
+        // The driver's own look at a text leaves out what is cut off at the edge of its box.
+        let script = "const found = document.querySelector(arguments[0]);
+            return found?.checkVisibility() === true && found.innerText.includes(arguments[1])";
         let look = || {
-            let shown = self
-                .session
-                .find(css)
-                .and_then(|element| self.session.text(&element));
-            Ok(shown.is_ok_and(|shown| shown.contains(words)).then_some(()))
+            let answer = self.session.execute(script, json!([css, words]))?;
+            Ok((answer == true).then_some(()))
         };
         wait_for(&format!("`{words}` in {css}"), look).with_context(|| self.page_text())
     }
@@ -238,6 +238,15 @@ impl Window {
         let faults: Vec<String> =
             serde_json::from_value(found).context("axe-core answered with something else")?;
         Ok(faults)
+    }
+
+    /// Texts in the page that are larger than the place they have, and so lie over others. Empty is good.
+    ///
+    /// # Errors
+    /// When the page does not answer.
+    pub fn texts_without_room(&self) -> Result<Vec<String>> {
+        let found = self.session.execute(FIND_TEXTS_WITHOUT_ROOM, json!([]))?;
+        serde_json::from_value(found).context("the page answered with something else")
     }
 
     /// Calls a command of the program from the page, as the panes do.
@@ -285,6 +294,21 @@ const RUN_AXE: &str = r"
         (result) => done(result.violations.flatMap((fault) =>
             fault.nodes.map((node) => `${fault.id}: ${fault.help} (${node.target.join(' ')}) ${node.failureSummary}`))),
         (error) => done([`axe itself: ${error}`]));
+";
+
+/// Texts that go beyond their box without being cut off there; lines may be a little higher than a box.
+const FIND_TEXTS_WITHOUT_ROOM: &str = r"
+    const hasText = (node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
+    const isTooLarge = (node) => {
+        const style = getComputedStyle(node);
+        if (style.display.startsWith('inline') || style.overflow !== 'visible') return false;
+        if (node.closest('.sr-only') || node.clientWidth <= 1) return false;
+        return node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 4;
+    };
+    const page = document.scrollingElement;
+    const tooLong = page.scrollHeight > innerHeight || page.scrollWidth > innerWidth ? ['the page itself'] : [];
+    return [...document.body.querySelectorAll('*')].filter((node) => hasText(node) && isTooLarge(node))
+        .map((node) => `${node.tagName}.${node.className}: ${node.textContent.trim()}`).concat(tooLong);
 ";
 
 fn driver_command(home: &Path, display: &Display, port: u16, log: &Path) -> Result<Command> {

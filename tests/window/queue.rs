@@ -9,7 +9,7 @@ use postroom_tests::{Hop, Manner};
 use tempfile::TempDir;
 
 use super::mail::{mail_of_alice, office_with_alice, relay_at, send};
-use super::{assert_accessible, by_id, open_in_log, open_pane};
+use super::{PANES, assert_accessible, by_id, open_in_log, open_pane};
 
 const BOB: &str = "bob@elsewhere.example";
 const CAROL: &str = "carol@elsewhere.example";
@@ -37,15 +37,17 @@ impl Waiting {
         Hop::start_at(address, Manner::default())
     }
 
-    /// Two messages that were tried in vain.
-    fn send_two(&self) -> Result<()> {
-        send(&self.window, "the offer", &[BOB.into()])?;
-        send(&self.window, "the invoice", &[CAROL.into()])?;
+    /// Two messages that wait. The one to Bob was tried in vain, and so the other one is spared that for a while.
+    /// Returns the token of the first.
+    fn send_two(&self) -> Result<String> {
         open_pane(&self.window, "queue")?;
+        let token = send(&self.window, "the offer", &[BOB.into()])?;
+        self.row_says(BOB, "1 attempt")?;
+        send(&self.window, "the invoice", &[CAROL.into()])?;
         for who in [BOB, CAROL] {
-            self.row_says(who, "could not be reached")?;
+            self.row_says(who, "nothing listens there")?;
         }
-        Ok(())
+        Ok(token)
     }
 
     /// The row of a recipient, once it is there.
@@ -87,8 +89,7 @@ fn waiting_mail_says_why_and_is_held_released_and_tried_by_hand() -> Result<()> 
     waiting.counts("2 recipients waiting")?;
     window.wait_for_text(&by_id("count-queue"), "2")?;
     for who in [BOB, CAROL] {
-        waiting.row_says(who, "1 attempt")?;
-        waiting.row_says(who, "in ")?;
+        waiting.row_says(who, "in 5 minutes")?;
     }
 
     waiting.act(BOB, "hold")?;
@@ -103,6 +104,8 @@ fn waiting_mail_says_why_and_is_held_released_and_tried_by_hand() -> Result<()> 
     waiting.counts("1 recipient waiting")?;
 
     waiting.act(BOB, "release")?;
+    waiting.row_says(BOB, "in 5 minutes")?;
+    window.click(&by_id("queue.retry"))?;
     let taken = hop.wait_for(2)?;
     ensure!(taken[1].text().contains("the offer"), "{taken:?}");
     window.wait(&by_id("queue-empty")).map(drop)
@@ -112,33 +115,30 @@ fn waiting_mail_says_why_and_is_held_released_and_tried_by_hand() -> Result<()> 
 fn an_entry_tells_every_attempt_and_goes_back_to_its_sender() -> Result<()> {
     let waiting = Waiting::open(Theme::Light)?;
     let window = &waiting.window;
-    waiting.send_two()?;
-    let token = send(window, "the plans", &["dave@elsewhere.example".into()])?;
-    window.click(&format!("{} td:nth-child(3)", waiting.row("dave")?))?;
-    window.wait_for_text(&by_id("queue-reason"), "could not be reached")?;
-    window.wait_for_text(
-        "[data-testid='attempt'][data-outcome='deferred']",
-        "refused",
-    )?;
+    let token = waiting.send_two()?;
+    window.click(&format!("{} td:nth-child(3)", waiting.row(BOB)?))?;
+    window.wait_for_text(&by_id("queue-reason"), "nothing listens there")?;
+    let attempt = "[data-testid='attempt'][data-outcome='deferred']";
+    window.wait_for_text(attempt, "nothing listens there")?;
     window.shoot("queue-entry")?;
 
     window.click(&by_id("entry.return"))?;
     window.wait_for_text(&by_id("queue-question-text"), "1 recipient ")?;
     window.click(&by_id("queue-yes"))?;
     window.wait(&by_id("queue-left"))?;
-    waiting.counts("2 recipients waiting")?;
+    waiting.counts("1 recipient waiting")?;
     let mailbox = mail_of_alice(waiting.home.path());
     let report = until("a report for Alice", || {
         Ok(mailbox.messages()?.into_iter().next())
     })?;
     let report = String::from_utf8_lossy(&report).into_owned();
     ensure!(
-        report.contains("multipart/report") && report.contains("dave@elsewhere.example"),
+        report.contains("multipart/report") && report.contains(BOB),
         "{report}"
     );
 
     open_in_log(window, &token)?;
-    window.wait_for_text(&by_id("deliveries"), "dave@elsewhere.example")?;
+    window.wait_for_text(&by_id("deliveries"), BOB)?;
     window.wait("[data-testid='deliveries'] [data-outcome='failed']")?;
     window.shoot("log-returned")
 }
@@ -198,9 +198,37 @@ fn is_accessible_with_waiting_mail(theme: Theme, name: &str) -> Result<()> {
     window.click(&by_id("queue-no"))?;
 
     open_pane(window, "overview")?;
-    window.wait_for_text(&by_id("figure-queue"), "paused")?;
+    window.wait_for_text(&by_id("pane-overview"), "1 destination paused")?;
     window.shoot(&format!("overview-waiting-{name}"))?;
     assert_accessible(window, &format!("the overview with waiting mail in {name}"))
+}
+
+#[test]
+fn german_words_have_room_in_every_pane() -> Result<()> {
+    let waiting = Waiting::open(Theme::Light)?;
+    let window = &waiting.window;
+    waiting.send_two()?;
+    waiting.act(BOB, "hold")?;
+    waiting.row_says(BOB, "on hold")?;
+    let choose = "const choice = document.getElementById('language');
+        choice.value = 'de';
+        choice.dispatchEvent(new Event('change', { bubbles: true }));
+        return document.documentElement.lang === 'de'";
+    window.wait_for_script(choose)?;
+    for pane in PANES {
+        open_pane(window, pane)?;
+        if *pane == "queue" {
+            window.click(&format!("{} td:nth-child(3)", waiting.row(BOB)?))?;
+            window.wait(&by_id("queue-entry"))?;
+        }
+        if *pane == "delivery" {
+            window.click(&by_id("relay-test.run"))?;
+            window.wait("[data-testid='relay-test.verdict'][data-tone='bad']")?;
+        }
+        window.shoot(&format!("{pane}-german"))?;
+        assert_accessible(window, &format!("{pane} in German"))?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -53,6 +53,7 @@ export const codesDe: typeof codesEn = {
   checks: {
     server_load: "Auslastung",
     helo: "HELO-Name",
+    starttls: "Verschlüsselung",
     smtp_auth: "Anmeldung möglich",
     auth_requires_tls: "Verschlüsselt vor der Anmeldung",
     failed_logins: "Fehlversuche",

@@ -53,6 +53,7 @@ export const codesEn = {
   checks: {
     server_load: "Server load",
     helo: "HELO name",
+    starttls: "Encryption",
     smtp_auth: "Signing in enabled",
     auth_requires_tls: "Encrypted before sign-in",
     failed_logins: "Failed sign-ins",

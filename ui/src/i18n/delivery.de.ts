@@ -106,7 +106,7 @@ export const deliveryDe: typeof deliveryEn = {
     copy: "Dialog kopieren",
     stale: "Oben wurde nach dieser Prüfung etwas geändert.",
     passed: (ms) => `Das Relay lässt sich benutzen: alles bestanden in ${ms}.`,
-    failed: (step) => `Misslungen: ${step}.`,
+    failed: (step, why) => (why === "" ? `Misslungen: ${step}.` : `Misslungen: ${step}: ${why}`),
     unfinished: "Die Prüfung endete vorzeitig.",
     at: (step) => `Jetzt: ${step}`,
     cert: {

@@ -102,7 +102,7 @@ export const deliveryEn = {
     copy: "Copy transcript",
     stale: "Something above was changed after this test.",
     passed: (ms: string) => `The relay can be used: everything passed in ${ms}.`,
-    failed: (step: string) => `Failed: ${step}.`,
+    failed: (step: string, why: string) => (why === "" ? `Failed: ${step}.` : `Failed: ${step}: ${why}`),
     unfinished: "The test ended early.",
     at: (step: string) => `Now: ${step}`,
     cert: {

@@ -30,11 +30,11 @@ export const queueDe: typeof queueEn = {
   no_subject: "(kein Betreff)",
   no_reason: "Noch nicht versucht.",
   null_sender: "<> (keine Rücksendeadresse)",
-  attempts: (n) => (n === 0 ? "noch nicht versucht" : counted(n, "Versuch", "Versuche")),
+  attempts: (n) => (n === 0 ? "unversucht" : counted(n, "Versuch", "Versuche")),
   due: "jetzt",
   soon: "in weniger als einer Minute",
   no_more: "keiner",
-  on_hold: "nach dem Freigeben",
+  on_hold: "nach Freigabe",
   empty: "Nichts wartet",
   empty_text:
     "Alles, was dieser Server angenommen hat, ist zugestellt oder zurückgegeben. Hier erscheint Mail, die der nächste Server nicht gleich annehmen kann.",
@@ -58,10 +58,7 @@ export const queueDe: typeof queueEn = {
   did: {
     retry: (n) => (n === 1 ? "1 Empfänger wird jetzt versucht." : `${recipients(n)} werden jetzt versucht.`),
     hold: (n) => (n === 1 ? "1 Empfänger ist angehalten." : `${recipients(n)} sind angehalten.`),
-    release: (n) =>
-      n === 1
-        ? "1 Empfänger ist freigegeben und wird jetzt versucht."
-        : `${recipients(n)} sind freigegeben und werden jetzt versucht.`,
+    release: (n) => (n === 1 ? "1 Empfänger ist freigegeben." : `${recipients(n)} sind freigegeben.`),
     return: (n) => `Mail an ${recipients(n)} geht an den Absender zurück.`,
     remove: (n) => `Mail an ${recipients(n)} ist gelöscht.`,
   },
@@ -81,7 +78,7 @@ export const queueDe: typeof queueEn = {
   },
   places: { mailbox: "Postfächer", relay: "Relay" },
   paused: "Pausierende Ziele",
-  paused_help: "Dort sind mehrere Versuche nacheinander misslungen; alle Mail dorthin wartet eine Weile.",
+  paused_help: "Der letzte Versuch dort ist misslungen; alle Mail dorthin wartet eine Weile.",
   paused_waiting: (n) => (n === 1 ? "1 wartet" : `${number.format(n)} warten`),
   paused_until: (time) => `bis ${time}`,
   show_destination: (place) => `Nur ${place} zeigen`,
@@ -100,6 +97,7 @@ export const queueDe: typeof queueEn = {
     close: "Schließen",
   },
   history: {
+    last: "Zustellungen",
     title: "Zustellungen der Reihe nach",
     none: "Noch wurde nichts versucht.",
     outcomes: { delivered: "zugestellt", deferred: "verschoben", failed: "misslungen", removed: "entfernt" },

@@ -49,7 +49,7 @@ export const queueEn = {
   did: {
     retry: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} tried now.`,
     hold: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} on hold.`,
-    release: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} released and tried now.`,
+    release: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} released.`,
     return: (n: number) => `Mail to ${recipients(n)} goes back to its sender.`,
     remove: (n: number) => `Mail to ${recipients(n)} is deleted.`,
   },
@@ -67,7 +67,7 @@ export const queueEn = {
   },
   places: { mailbox: "Mailboxes", relay: "Relay" },
   paused: "Paused destinations",
-  paused_help: "Several attempts in a row failed there, so all mail for it waits a while.",
+  paused_help: "The last attempt there failed, so all mail for it waits a while.",
   paused_waiting: (n: number) => `${number.format(n)} waiting`,
   paused_until: (time: string) => `until ${time}`,
   show_destination: (place: string) => `Show only ${place}`,
@@ -86,6 +86,7 @@ export const queueEn = {
     close: "Close",
   },
   history: {
+    last: "Deliveries",
     title: "Deliveries, in order",
     none: "Nothing was tried yet.",
     outcomes: { delivered: "delivered", deferred: "postponed", failed: "failed", removed: "removed" },

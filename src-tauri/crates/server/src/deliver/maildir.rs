@@ -147,6 +147,7 @@ fn write_file(tmp: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> 
         }
         Content::File(_) => {
             file.write_all(copy.head.as_bytes())?;
+            store::fail_point!("mailbox-in-part");
             for range in kept(&message.skip) {
                 copy_range(message.content, range, &mut file)?;
             }
