@@ -36,9 +36,11 @@ impl Office {
     }
 
     fn accept(&self, token: &str, to: &[(&str, &str)], content: &Content) -> i64 {
-        let accepted = accepted(token, to);
-        let content = content.clone();
-        self.write(move |tx| store::queue::accept(tx, &accepted, &content))
+        let (accepted, content) = (accepted(token, to), content.clone());
+        self.control
+            .store
+            .accept_blocking(accepted, content)
+            .unwrap()
     }
 
     /// A message to each of these (address, destination).
@@ -154,7 +156,7 @@ fn entry(token: &str, recipients: &[NewRecipient], at_ms: i64) -> Entry {
 fn deferred(reason: &str) -> Fate {
     Fate::Deferred {
         next_at_ms: clock::now_ms() + HOUR_MS,
-        notice_at_ms: clock::now_ms() + HOUR_MS,
+        notice_at_ms: None,
         reason: reason.into(),
     }
 }
