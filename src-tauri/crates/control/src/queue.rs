@@ -181,7 +181,7 @@ impl Control {
 
     /// The fields that this server added, and those that came with the message.
     fn head(&self, row: &Row, ours: &str) -> String {
-        let content = self.store.content(row.message, row.file.as_deref());
+        let content = self.store.content(row.message);
         let start = content.map(|content| content.read_at(0, MAX_HEAD));
         let start = match start {
             Ok(Ok(start)) => start,

@@ -1,12 +1,11 @@
 //! The bytes of a message while it arrives: in memory when small, in a file of the spool folder when not, so that memory
 //! does not grow with the message.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use store::spool::{Content, IN_LOG, SpoolFile};
+use store::spool::{Content, IN_LOG, Writing};
 
 /// Collects a message.
 #[derive(Debug, Default)]
@@ -35,9 +34,7 @@ impl Arrived {
 
 #[derive(Debug)]
 struct Spooled {
-    file: File,
-    name: String,
-    length: u64,
+    writing: Writing,
     unlink: Unlink,
 }
 
@@ -72,7 +69,7 @@ impl Arriving {
             self.buffer.extend_from_slice(&bytes);
         }
         if self.buffer.len() > IN_LOG {
-            self.spill(spool, false).await;
+            self.spill(spool).await;
         }
     }
 
@@ -82,18 +79,19 @@ impl Arriving {
     /// What the spool said when a part of it could not be written.
     pub async fn finish(mut self, spool: &Path) -> io::Result<Arrived> {
         if self.file.is_some() {
-            self.spill(spool, true).await;
+            self.spill(spool).await;
         }
         match (self.failed, self.file) {
             (Some(error), _) => Err(error),
-            (None, Some(spooled)) => Ok(Arrived {
-                content: Content::File(Arc::new(SpoolFile::new(
-                    spooled.file,
-                    spooled.name,
-                    spooled.length,
-                ))),
-                file: Some(spooled.unlink),
-            }),
+            (None, Some(Spooled { writing, unlink })) => {
+                let file = tokio::task::spawn_blocking(move || writing.finish())
+                    .await
+                    .map_err(io::Error::other)??;
+                Ok(Arrived {
+                    content: Content::File(Arc::new(file)),
+                    file: Some(unlink),
+                })
+            }
             (None, None) => Ok(Arrived {
                 content: Content::Memory(Arc::new(self.buffer)),
                 file: None,
@@ -101,7 +99,7 @@ impl Arriving {
         }
     }
 
-    async fn spill(&mut self, spool: &Path, last: bool) {
+    async fn spill(&mut self, spool: &Path) {
         let buffer = std::mem::take(&mut self.buffer);
         let file = self.file.take();
         let spool = spool.to_owned();
@@ -110,15 +108,7 @@ impl Arriving {
                 Some(spooled) => spooled,
                 None => begin(&spool)?,
             };
-            spooled.file.write_all(&buffer)?;
-            spooled.length += buffer.len() as u64;
-            if last {
-                store::fail_point!("content-before-flush");
-                spooled.file.sync_data()?;
-                store::fail_point!("content-before-name");
-                File::open(&spool)?.sync_all()?;
-                store::fail_point!("content-after-name");
-            }
+            spooled.writing.push(&buffer)?;
             io::Result::Ok((spooled, buffer))
         })
         .await;
@@ -136,14 +126,9 @@ impl Arriving {
 }
 
 fn begin(spool: &Path) -> io::Result<Spooled> {
-    let (file, name) = SpoolFile::create(spool, crate::random())?;
-    let unlink = Unlink(spool.join(&name));
-    Ok(Spooled {
-        file,
-        name,
-        length: 0,
-        unlink,
-    })
+    let writing = Writing::begin(spool, crate::random())?;
+    let unlink = Unlink(writing.path().to_owned());
+    Ok(Spooled { writing, unlink })
 }
 
 #[cfg(test)]

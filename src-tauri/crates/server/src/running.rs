@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use settings::{Problem, Settings};
-use store::{Store, StoreError, journal, login_failure, request, setting};
+use store::{Recovered, Store, StoreError, journal, login_failure, request, setting};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -108,6 +108,39 @@ pub(crate) fn read_settings(store: &Store) -> Result<Snapshot, Problem> {
     }
 }
 
+/// What a start found in the spool that the admin must know.
+fn told(recovered: &Recovered) -> Option<Problem> {
+    if recovered.messages > 0 {
+        tracing::info!(
+            "{} messages were found in the spool log and are in the queue again",
+            recovered.messages
+        );
+    }
+    let problem = if let Some(aside) = &recovered.set_aside {
+        Problem::new(
+            "",
+            "spool_set_aside",
+            format!(
+                "the spool held mail that this database knows nothing of, so it is not delivered; it lies in {} now. Put the database back that it belongs to, together with that folder as \"spool\", and the mail is sent",
+                aside.display()
+            ),
+        )
+    } else if recovered.gaps > 0 {
+        Problem::new(
+            "",
+            "spool_damaged",
+            format!(
+                "{} places in the spool log could not be read; mail that was accepted shortly before the last stop may be lost. Check the disk",
+                recovered.gaps
+            ),
+        )
+    } else {
+        return None;
+    };
+    tracing::error!("{}", problem.message);
+    Some(problem)
+}
+
 fn storage(error: &StoreError) -> Problem {
     Problem::new("", "storage", error.to_string())
 }
@@ -116,12 +149,7 @@ impl Running {
     fn start(store: &Store, keychain: Option<Arc<dyn Keychain>>) -> Result<Self, Problem> {
         let snapshot = read_settings(store)?;
         // Nothing is accepted before the log of what was accepted is read.
-        let found = store.recover().map_err(|error| storage(&error))?;
-        if found > 0 {
-            tracing::info!(
-                "{found} messages were found in the spool log and are in the queue again"
-            );
-        }
+        let recovered = store.recover().map_err(|error| storage(&error))?;
         let loaded = tls::load(&snapshot.settings, &store.data_dir().tls())?;
         let certificates = Arc::new(Certificates::new(loaded));
         let config = tls::server_config(certificates.clone()).map_err(|error| {
@@ -162,7 +190,7 @@ impl Running {
             since_ms: clock::now_ms(),
             seen: None,
             queue_changes: store.read(store::queue::changes).unwrap_or_default(),
-            problem: None,
+            problem: told(&recovered),
         })
     }
 

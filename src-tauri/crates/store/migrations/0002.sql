@@ -13,8 +13,9 @@ CREATE TABLE message (
     -- Trace fields of ours, which stand above the content.
     head           TEXT    NOT NULL,
     size           INTEGER NOT NULL,
-    -- Name of a file in the spool folder when the content lies there and not in the log.
-    file           TEXT
+    -- Name of a file in the spool folder when the content lies there and not in the log, and the check sum of what is in it.
+    file           TEXT,
+    file_seal      INTEGER
 ) STRICT;
 
 -- id is 16384 times the message's number plus the place among its recipients.

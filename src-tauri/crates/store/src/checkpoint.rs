@@ -16,6 +16,8 @@ use crate::{StoreError, open};
 
 /// Octets of log from which on it is copied.
 const COPY_AT: u64 = 8 << 20;
+/// To this the log's file shrinks when it begins anew: below what is copied, so that its length tells how much is in it.
+pub(crate) const SHRINKS_TO: i64 = 4 << 20;
 /// Octets of log at which the writer finishes the copy.
 const FINISH_AT: u64 = 32 << 20;
 /// Walks the tree of a page at a time; SQLite's own buffers are on the heap.

@@ -35,7 +35,7 @@ mod writer;
 pub use data_dir::DataDir;
 pub use error::StoreError;
 pub use lock::{Lock, LockError, is_held};
-pub use store::Store;
+pub use store::{Recovered, Store};
 pub use writer::Tx;
 
 /// A place where a test can end the process at once, as a crash would: it is reached when the environment says

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::data_dir::{private_file, sibling};
-use crate::{DataDir, StoreError};
+use crate::{DataDir, StoreError, checkpoint};
 
 /// Each released migration, in order; the count is the format number kept in `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -97,7 +97,7 @@ fn durable(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.pragma_update(None, "journal_mode", "wal")?;
     // In WAL mode only FULL makes a commit survive a power cut, and 250 promises that.
     conn.pragma_update(None, "synchronous", "full")?;
-    conn.pragma_update(None, "journal_size_limit", 48 << 20)?;
+    conn.pragma_update(None, "journal_size_limit", checkpoint::SHRINKS_TO)?;
     // Old password hashes are overwritten where that costs no extra write.
     conn.pragma_update(None, "secure_delete", "fast")?;
     Ok(())

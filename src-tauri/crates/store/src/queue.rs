@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{self, Entry};
-use crate::spool::Identity;
+use crate::spool::{FileMark, Identity, Stored};
 use crate::text::clamp;
 use crate::{StoreError, Tx};
 
@@ -94,15 +94,15 @@ pub fn message_of(recipient: i64) -> i64 {
 
 /// Enters a record of the log that the tables do not know yet.
 pub(crate) fn enter(tx: &Tx<'_>, id: i64, facts: &[u8]) -> Result<(), StoreError> {
-    let (mut accepted, file): (Accepted, Option<String>) =
-        serde_json::from_slice(facts).map_err(|error| StoreError::Damaged {
+    let (mut accepted, file): (Accepted, Option<FileMark>) = serde_json::from_slice(facts)
+        .map_err(|error| StoreError::Damaged {
             path: std::path::PathBuf::new(),
             detail: format!("a record of the spool log cannot be read ({error})"),
         })?;
     for recipient in &mut accepted.recipients {
         recipient.sending = false;
     }
-    insert(tx, id, &accepted, file.as_deref())?;
+    insert(tx, id, &accepted, file.as_ref())?;
     mark(tx, id)
 }
 
@@ -110,11 +110,11 @@ pub(crate) fn insert(
     tx: &Tx<'_>,
     id: i64,
     accepted: &Accepted,
-    file: Option<&str>,
+    file: Option<&FileMark>,
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT INTO message (id, token, accepted_at_ms, sender, parameters, subject, head, size, file)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO message (id, token, accepted_at_ms, sender, parameters, subject, head, size, file, file_seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         id,
@@ -125,7 +125,8 @@ pub(crate) fn insert(
         clamp(&accepted.subject, 320),
         accepted.head,
         i64::try_from(accepted.size).unwrap_or(i64::MAX),
-        file,
+        file.map(|file| &file.name),
+        file.map(|file| file.seal),
     ])?;
     let mut add = tx.prepare_cached(
         "INSERT INTO recipient (id, address, mailbox, parameters, destination, state, attempts, next_at_ms,
@@ -183,11 +184,31 @@ pub(crate) fn in_segment(
 }
 
 /// The content lies in a file now. False when the message is gone meanwhile.
-pub(crate) fn moved(tx: &Tx<'_>, id: i64, file: &str) -> Result<bool, StoreError> {
+pub(crate) fn moved(tx: &Tx<'_>, id: i64, file: &FileMark) -> Result<bool, StoreError> {
     let changed = tx
-        .prepare_cached("UPDATE message SET file = ?2 WHERE id = ?1 AND file IS NULL")?
-        .execute(params![id, file])?;
+        .prepare_cached(
+            "UPDATE message SET file = ?2, file_seal = ?3 WHERE id = ?1 AND file IS NULL",
+        )?
+        .execute(params![id, file.name, file.seal])?;
     Ok(changed > 0)
+}
+
+/// Where the content of a message lies; `None` when there is no such message.
+pub(crate) fn stored(conn: &Connection, id: i64) -> Result<Option<Stored>, StoreError> {
+    let row = conn
+        .prepare_cached(
+            "SELECT file, file_seal, size - length(CAST(head AS BLOB)) FROM message WHERE id = ?1",
+        )?
+        .query_row([id], |row| {
+            let name: Option<String> = row.get(0)?;
+            let seal: Option<u32> = row.get(1)?;
+            Ok(Stored {
+                file: name.zip(seal).map(|(name, seal)| FileMark { name, seal }),
+                length: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
+            })
+        })
+        .optional()?;
+    Ok(row)
 }
 
 /// Notes that the log is entered up to this message.

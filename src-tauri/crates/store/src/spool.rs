@@ -19,6 +19,7 @@
 //! the disk. What is left of earlier use cannot be mistaken for a record: each is sealed together with the segment's number
 //! and its place.
 
+mod file;
 mod intake;
 mod log;
 mod record;
@@ -26,16 +27,17 @@ mod recovery;
 mod segments;
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::StoreError;
 
+pub(crate) use file::FileMark;
+pub use file::{SpoolFile, Writing};
 pub(crate) use intake::{Intake, closed};
 pub(crate) use log::Log;
 pub(crate) use record::{Identity, Position};
-pub(crate) use recovery::{orphans, recover};
+pub(crate) use recovery::{is_foreign, orphans, recover};
 pub(crate) use segments::Segments;
 
 /// Content of up to this many octets lies in the log.
@@ -50,20 +52,12 @@ pub enum Content {
     File(Arc<SpoolFile>),
 }
 
-/// Content in a file of its own.
-#[derive(Debug)]
-pub struct SpoolFile {
-    file: File,
-    name: String,
-    length: u64,
-}
-
 impl Content {
     /// Octets.
     pub fn length(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(file) => file.length,
+            Self::File(file) => file.length(),
         }
     }
 
@@ -80,63 +74,47 @@ impl Content {
                 let to = from.saturating_add(max).min(bytes.len());
                 Ok(bytes.get(from..to).unwrap_or_default().to_vec())
             }
-            Self::File(file) => {
-                let left = file.length.saturating_sub(offset);
-                let mut part = vec![0; usize::try_from(left).unwrap_or(max).min(max)];
-                file.file.read_exact_at(&mut part, offset)?;
-                Ok(part)
-            }
+            Self::File(file) => file.read_at(offset, max),
         }
     }
 
-    /// Name of its file in the spool folder, if it has one.
-    pub(crate) fn file_name(&self) -> Option<&str> {
+    /// What names its file in the spool folder, if it has one.
+    pub(crate) fn file_mark(&self) -> Option<&FileMark> {
         match self {
             Self::Memory(_) => None,
-            Self::File(file) => Some(&file.name),
+            Self::File(file) => Some(file.mark()),
         }
     }
 }
 
-impl SpoolFile {
-    /// Makes an empty file in the spool folder for content that is on its way; `random` keeps names apart.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn create(folder: &Path, random: u64) -> std::io::Result<(File, String)> {
-        let name = format!("content-{random:016x}");
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        let file = crate::data_dir::private_file(&mut options, &folder.join(&name))?;
-        Ok((file, name))
-    }
-
-    /// Takes a file of the spool folder that is written and flushed, its name included.
-    pub fn new(file: File, name: String, length: u64) -> Self {
-        Self { file, name, length }
-    }
+/// Where the tables say that content lies.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// A file of its own; else it is in the log.
+    pub file: Option<FileMark>,
+    /// Octets.
+    pub length: u64,
 }
 
-/// The content of message `id`, read whole from the log and checked, or as a handle of its file.
+/// The content of message `id`, checked to be what was accepted.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] when what lies there is not what was accepted.
+/// [`StoreError::Damaged`] when it is not.
 pub(crate) fn content(
     folder: &Path,
     identity: Identity,
     id: i64,
-    file: Option<&str>,
+    stored: Stored,
 ) -> Result<Content, StoreError> {
-    if let Some(name) = file {
-        return in_file(folder, name.to_owned());
+    if let Some(mark) = stored.file {
+        let file = SpoolFile::open(folder, mark, stored.length)?;
+        return Ok(Content::File(Arc::new(file)));
     }
     let position = Position::of(id);
     let path = segment_path(folder, position.segment);
     let read = File::open(&path).and_then(|file| record::read(&file, identity, position));
     match read {
         Ok(Some(record)) => Ok(Content::Memory(Arc::new(record.content))),
-        // It may have been moved out of the log since the caller looked.
-        _ if folder.join(moved_name(id)).exists() => in_file(folder, moved_name(id)),
         Ok(None) => Err(StoreError::Damaged {
             path,
             detail: format!("the record at octet {} is not sound", position.offset),
@@ -145,44 +123,18 @@ pub(crate) fn content(
     }
 }
 
-fn in_file(folder: &Path, name: String) -> Result<Content, StoreError> {
-    let path = folder.join(&name);
-    let open = || -> std::io::Result<(File, u64)> {
-        let file = File::open(&path)?;
-        let length = file.metadata()?.len();
-        Ok((file, length))
+/// Copies content out of the log into a file of its own, durably.
+pub(crate) fn move_out(folder: &Path, identity: Identity, id: i64) -> Result<FileMark, StoreError> {
+    let in_log = Stored {
+        file: None,
+        length: 0,
     };
-    let (file, length) = open().map_err(|error| StoreError::from_io(&path, &error))?;
-    Ok(Content::File(Arc::new(SpoolFile::new(file, name, length))))
-}
-
-/// The file into which content is moved that has waited in the log for long.
-fn moved_name(id: i64) -> String {
-    format!("content-moved-{id:x}")
-}
-
-/// Copies content out of the log into a file of its own, durably but for its name. Returns that.
-pub(crate) fn move_out(folder: &Path, identity: Identity, id: i64) -> Result<String, StoreError> {
-    let content = content(folder, identity, id, None)?;
-    let name = moved_name(id);
-    let path = folder.join(&name);
-    let write = || -> std::io::Result<()> {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let file = crate::data_dir::private_file(&mut options, &path)?;
-        if let Content::Memory(bytes) = &content {
-            file.write_all_at(bytes, 0)?;
-        }
-        file.sync_all()
-    };
-    write().map_err(|error| StoreError::from_io(&path, &error))?;
-    Ok(name)
-}
-
-/// Waits until the names of the files in the folder are on the disk.
-pub(crate) fn flush_folder(folder: &Path) -> Result<(), StoreError> {
-    let flush = || File::open(folder)?.sync_all();
-    flush().map_err(|error| StoreError::from_io(folder, &error))
+    let content = content(folder, identity, id, in_log)?;
+    let length = usize::try_from(content.length()).unwrap_or(IN_LOG);
+    let octets = content
+        .read_at(0, length)
+        .map_err(|error| StoreError::from_io(folder, &error))?;
+    file::put(folder, &format!("content-moved-{id:x}"), &octets)
 }
 
 /// The full segments of the log, oldest first.

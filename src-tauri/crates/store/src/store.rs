@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,17 @@ use crate::{DataDir, StoreError, open, queue};
 const SEGMENTS_LEFT: usize = 8;
 /// Messages that do not justify a segment of 16 MB.
 const FEW: usize = 64;
+
+/// What a start found; see [`Store::recover`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Messages that were in the log alone.
+    pub messages: usize,
+    /// Places in the log that cannot be read although sound records follow: mail may be lost there.
+    pub gaps: usize,
+    /// Where the spool of another database lies now.
+    pub set_aside: Option<PathBuf>,
+}
 
 /// The open database of one data folder. Clones are handles of the same store; the last one
 /// dropped finishes the waiting changes and closes the file.
@@ -220,47 +232,90 @@ impl Store {
     }
 
     /// Makes the queue ready for the server that holds the folder's lock: enters what the log holds and the tables do not,
-    /// ends what was being sent, removes files without a message, and opens the log for writing. Returns how many
-    /// messages were found in the log alone. Blocking.
+    /// ends what was being sent, removes files without a message, and opens the log for writing. A spool that belongs to
+    /// another database is put aside and not touched. Blocking.
     ///
     /// # Errors
     /// When log or database cannot be read or written.
-    pub fn recover(&self) -> Result<usize, StoreError> {
+    pub fn recover(&self) -> Result<Recovered, StoreError> {
+        // One that wrote the log before has ended, and what it had queued is through.
+        let old = self.intake().take();
+        drop(old);
+        let set_aside = self.set_foreign_spool_aside()?;
         let folder = self.inner.data.spool();
         let reading = folder.clone();
-        // One that wrote the log before has ended, and what it had queued is through.
-        drop(self.intake().take());
-        let (found, identity, last, floor) = self.write_blocking(move |tx| {
+        let (found, identity, floor) = self.write_blocking(move |tx| {
             let (mark, identity) = (queue::marked(tx)?, queue::identity(tx)?);
-            let mut found = 0;
-            let last = spool::recover(&reading, identity, mark, |id, facts| {
-                found += 1;
+            let found = spool::recover(&reading, identity, mark, |id, facts| {
                 queue::enter(tx, id, facts)
             })?;
             queue::reset(tx)?;
             crate::fail_point!("recovery-before-commit");
             let floor = spool::Position::of(queue::marked(tx)?).segment;
-            Ok((found, identity, last, floor))
+            Ok((found, identity, floor))
         })?;
         crate::fail_point!("recovery-after-commit");
         let files = self.read(queue::files)?;
         spool::orphans(&folder, &files);
         let segments = Arc::clone(&self.inner.segments);
-        let log = Log::open(segments, identity, last, floor)?;
+        let log = Log::open(segments, identity, floor)?;
         let jobs = self.inner.writer.jobs()?.clone();
         let intake =
             Intake::start(log, jobs).map_err(|error| StoreError::from_io(&folder, &error))?;
         *self.intake() = Some(intake);
-        Ok(found)
+        Ok(Recovered {
+            messages: found.messages,
+            gaps: found.gaps,
+            set_aside,
+        })
     }
 
-    /// The content of a message that waits. Blocking.
+    /// A database that has never accepted anything beside a spool with mail in it: somebody began anew and left the spool.
+    /// Its mail cannot be delivered from here, but nobody throws it away.
+    fn set_foreign_spool_aside(&self) -> Result<Option<PathBuf>, StoreError> {
+        let folder = self.inner.data.spool();
+        let (mark, identity) =
+            self.read(|conn| Ok((queue::marked(conn)?, queue::identity(conn)?)))?;
+        if mark != 0 || !spool::is_foreign(&folder, identity)? {
+            return Ok(None);
+        }
+        let aside = (1..)
+            .map(|number| {
+                self.inner
+                    .data
+                    .root()
+                    .join(format!("spool-of-another-database-{number}"))
+            })
+            .find(|aside| !aside.exists());
+        let Some(aside) = aside else {
+            return Ok(None);
+        };
+        std::fs::rename(&folder, &aside).map_err(|error| StoreError::from_io(&aside, &error))?;
+        self.inner.data.create()?;
+        Ok(Some(aside))
+    }
+
+    /// The content of a message that waits, checked to be what was accepted. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when what lies in the spool is not what was accepted.
-    pub fn content(&self, message: i64, file: Option<&str>) -> Result<Content, StoreError> {
-        let identity = self.read(queue::identity)?;
-        spool::content(&self.inner.data.spool(), identity, message, file)
+    pub fn content(&self, message: i64) -> Result<Content, StoreError> {
+        let folder = self.inner.data.spool();
+        let look = || self.read(|conn| Ok((queue::identity(conn)?, queue::stored(conn, message)?)));
+        let (identity, stored) = look()?;
+        let gone = || StoreError::Defect {
+            detail: format!("the queue has no message {message}"),
+        };
+        let stored = stored.ok_or_else(gone)?;
+        let was_in_log = stored.file.is_none();
+        match spool::content(&folder, identity, message, stored) {
+            // It may have been moved out of the log between the look and the reading.
+            Err(_) if was_in_log => {
+                let stored = look()?.1.ok_or_else(gone)?;
+                spool::content(&folder, identity, message, stored)
+            }
+            content => content,
+        }
     }
 
     /// Moves the content of messages that have waited for long out of the log, so that a few of them do not keep whole
@@ -280,8 +335,7 @@ impl Store {
             }
             for id in ids {
                 let file = spool::move_out(&folder, identity, id)?;
-                let path = folder.join(&file);
-                spool::flush_folder(&folder)?;
+                let path = folder.join(&file.name);
                 if !self.write_blocking(move |tx| queue::moved(tx, id, &file))? {
                     // The message is gone; at worst the next start removes its file.
                     let _ = std::fs::remove_file(path);

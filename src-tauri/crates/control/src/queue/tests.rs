@@ -5,7 +5,7 @@ use server::clock;
 use store::journal::{Entry, Kind, Outcome};
 use store::queue::{Accepted, Fate, Finished, NewRecipient, Pause};
 use store::setting::Revision;
-use store::spool::{Content, SpoolFile};
+use store::spool::{Content, Writing};
 use store::{DataDir, StoreError, Tx};
 
 use super::*;
@@ -118,14 +118,15 @@ fn accepted(token: &str, to: &[(&str, &str)]) -> Accepted {
             expires_at_ms: now + 120 * HOUR_MS,
         })
         .collect();
+    let head = "Received: from there\r\n by here\r\n";
     Accepted {
         token: token.into(),
         accepted_at_ms: now,
         sender: "ann@office.example".into(),
         parameters: "{}".into(),
         subject: "hello".into(),
-        head: "Received: from there\r\n by here\r\n".into(),
-        size: MESSAGE.len() as u64,
+        head: head.into(),
+        size: (head.len() + MESSAGE.len()) as u64,
         entry: entry(token, &recipients, now),
         recipients,
     }
@@ -315,9 +316,10 @@ fn an_act_on_what_matches_leaves_the_rest() {
 fn the_content_of_a_removed_message_is_gone_when_its_last_recipient_is() {
     let office = Office::new();
     let spool = DataDir::new(office.folder.path()).spool();
-    let (mut file, name) = SpoolFile::create(&spool, 7).unwrap();
-    std::io::Write::write_all(&mut file, MESSAGE).unwrap();
-    let content = SpoolFile::new(file, name.clone(), MESSAGE.len() as u64);
+    let mut writing = Writing::begin(&spool, 7).unwrap();
+    writing.push(MESSAGE).unwrap();
+    let path = writing.path().to_owned();
+    let content = writing.finish().unwrap();
     let to = [("bob@far.example", "relay"), ("eve@far.example", "relay")];
     office.accept("AAAAA1", &to, &Content::File(Arc::new(content)));
     let shown = office
@@ -327,9 +329,9 @@ fn the_content_of_a_removed_message_is_gone_when_its_last_recipient_is() {
     assert!(shown.head.contains("From: ann"));
     let only = |address: &str| json!({"matching": {"text": address}});
     office.act(QueueAct::Remove, only("bob@far"));
-    assert!(spool.join(&name).exists());
+    assert!(path.exists());
     office.act(QueueAct::Remove, only("eve@far"));
-    assert!(!spool.join(&name).exists());
+    assert!(!path.exists());
 }
 
 #[test]

@@ -133,9 +133,8 @@ async fn take(shared: &Arc<Shared>, destination: &str, room: usize) -> Result<()
 /// again by the schedule.
 async fn job(shared: &Arc<Shared>, destination: &str, due: Due) -> Option<Job> {
     let store = shared.store.clone();
-    let (message, file) = (due.message, due.file.clone());
-    let content =
-        tokio::task::spawn_blocking(move || store.content(message, file.as_deref())).await;
+    let message = due.message;
+    let content = tokio::task::spawn_blocking(move || store.content(message)).await;
     let content = match content {
         Ok(Ok(content)) => content,
         Ok(Err(error)) => {

@@ -24,8 +24,6 @@ pub struct Due {
     pub head: String,
     /// See [`super::Accepted::size`].
     pub size: u64,
-    /// Name of the file with the content, where it is not in the log.
-    pub file: Option<String>,
     /// The recipients.
     pub recipients: Vec<DueRecipient>,
 }
@@ -180,7 +178,7 @@ fn one(conn: &Connection, id: i64) -> Result<DueRecipient, StoreError> {
 fn message_row(conn: &Connection, id: i64) -> Result<Due, StoreError> {
     Ok(conn
         .prepare_cached(
-            "SELECT token, accepted_at_ms, sender, parameters, subject, head, size, file FROM message WHERE id = ?1",
+            "SELECT token, accepted_at_ms, sender, parameters, subject, head, size FROM message WHERE id = ?1",
         )?
         .query_row([id], |row| {
             Ok(Due {
@@ -192,7 +190,6 @@ fn message_row(conn: &Connection, id: i64) -> Result<Due, StoreError> {
                 subject: row.get(4)?,
                 head: row.get(5)?,
                 size: u64::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
-                file: row.get(7)?,
                 recipients: Vec::new(),
             })
         })?)

@@ -54,8 +54,6 @@ pub struct Row {
     pub expires_at_ms: i64,
     /// What was said at the last attempt, of it or of its destination.
     pub reason: String,
-    /// Where its content lies, if in a file of its own.
-    pub file: Option<String>,
 }
 
 /// Some recipients and how many there are in all.
@@ -69,7 +67,7 @@ pub struct Page {
 
 const COLUMNS: &str = "recipient.id, recipient.id >> 14, token, sender, address, recipient.destination, size, subject,
     accepted_at_ms, state, attempts, max(next_at_ms, coalesce(paused_until_ms, 0)), expires_at_ms,
-    iif(recipient.reason = '', coalesce(destination.reason, ''), recipient.reason), file";
+    iif(recipient.reason = '', coalesce(destination.reason, ''), recipient.reason)";
 const TABLES: &str = "recipient JOIN message ON message.id = recipient.id >> 14
     LEFT JOIN destination ON destination.name = recipient.destination";
 
@@ -253,7 +251,6 @@ fn row(row: &rusqlite::Row<'_>) -> Result<Row, rusqlite::Error> {
         next_at_ms: row.get(11)?,
         expires_at_ms: row.get(12)?,
         reason: row.get(13)?,
-        file: row.get(14)?,
     })
 }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Content, Log};
+use super::{Content, FileMark, Log};
 use crate::queue::{self, Accepted};
 use crate::writer::{Durability, Jobs};
 use crate::{StoreError, Tx};
@@ -47,7 +47,7 @@ enum Work {
 struct Logged {
     id: i64,
     accepted: Arc<Accepted>,
-    file: Option<String>,
+    file: Option<FileMark>,
 }
 
 /// Closed from the first message that could not be entered until all are.
@@ -107,7 +107,7 @@ impl Intake {
                 detail: format!("{} recipients are too many", accepted.recipients.len()),
             });
         }
-        let facts = serde_json::to_vec(&(&*accepted, content.file_name())).map_err(|error| {
+        let facts = serde_json::to_vec(&(&*accepted, content.file_mark())).map_err(|error| {
             StoreError::Defect {
                 detail: error.to_string(),
             }
@@ -202,7 +202,7 @@ impl Taker {
                     logged.push(Logged {
                         id: at.id(),
                         accepted: coming.accepted,
-                        file: coming.content.file_name().map(Into::into),
+                        file: coming.content.file_mark().cloned(),
                     });
                     staged.push((at.id(), coming.answer));
                 }
@@ -238,11 +238,11 @@ impl Taker {
             if gate.load(Ordering::Acquire) {
                 return Err(StoreError::Busy);
             }
-            let entered = enter_one(tx, &mine);
-            if entered.is_err() {
-                gate.store(true, Ordering::Release);
-            }
-            entered
+            // Closed also when it falls over, before the next of this commit moves the mark on.
+            let closes = CloseUnlessEntered(&gate);
+            enter_one(tx, &mine)?;
+            closes.entered();
+            Ok(())
         };
         let answer = move |result: Result<(), StoreError>| {
             if result.is_err() {
@@ -282,8 +282,23 @@ impl Taker {
     }
 }
 
+/// Closes the gate when it goes out of scope, unless the message was entered.
+struct CloseUnlessEntered<'a>(&'a AtomicBool);
+
+impl CloseUnlessEntered<'_> {
+    fn entered(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for CloseUnlessEntered<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 fn enter_one(tx: &Tx<'_>, logged: &Logged) -> Result<(), StoreError> {
-    queue::insert(tx, logged.id, &logged.accepted, logged.file.as_deref())?;
+    queue::insert(tx, logged.id, &logged.accepted, logged.file.as_ref())?;
     queue::mark(tx, logged.id)
 }
 

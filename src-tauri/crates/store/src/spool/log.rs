@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,43 +27,48 @@ pub(crate) struct Log {
     end: u64,
     /// Records that are not written yet, in order, from `end` on.
     staged: Vec<u8>,
+    /// Where each of them begins.
+    begins: Vec<u64>,
+    /// What lies behind `end` is not known: writing goes on in another segment.
+    is_torn: bool,
 }
 
 impl Log {
-    /// Opens the log behind its last sound record, or in a new segment above `floor` where that is not known.
+    /// Opens the log in a new segment above all there are and `floor`: what lies behind the last sound record of an earlier
+    /// one is not known.
     pub(crate) fn open(
         segments: Arc<Segments>,
         identity: Identity,
-        last: Option<Position>,
         floor: u64,
     ) -> Result<Self, StoreError> {
-        let newest = segments.look()?.max(floor);
-        let (number, end) = match last.filter(|last| last.segment >= newest) {
-            Some(last) => (last.segment, last.offset),
-            // What follows an unfinished record is not known; a new segment is.
-            None => (newest + 1, 0),
-        };
-        segments.begin(number);
+        let number = segments.look()?.max(floor) + 1;
         let file = open_segment(&segments, number)?;
+        segments.begin(number);
         Ok(Self {
             segments,
             identity,
             number,
             file,
-            end,
+            end: 0,
             staged: Vec::new(),
+            begins: Vec::new(),
+            is_torn: false,
         })
     }
 
     /// Puts a record behind those that are staged; it is written with the next [`Self::flush`].
     pub(crate) fn stage(&mut self, facts: &[u8], content: &[u8]) -> Result<Position, StoreError> {
-        let space = record::space(facts.len(), content.len());
-        if space > SEGMENT {
+        if !record::fits(facts.len(), content.len()) {
             return Err(StoreError::Defect {
-                detail: format!("a record of {space} octets is too large for the spool log"),
+                detail: format!(
+                    "a message with {} octets of facts and {} of content is too large for the spool log",
+                    facts.len(),
+                    content.len()
+                ),
             });
         }
-        if self.next() + space > SEGMENT {
+        let space = record::space(facts.len(), content.len());
+        if self.is_torn || self.next() + space > SEGMENT {
             self.turn()?;
         }
         let at = Position {
@@ -71,34 +76,49 @@ impl Log {
             offset: self.next(),
         };
         record::write(&mut self.staged, self.identity, at, facts, content);
+        self.begins.push(at.offset);
         Ok(at)
     }
 
     /// Writes what is staged and waits until it is on the disk.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
         crate::fail_point!("spool-before-write");
-        self.file
-            .write_all_at(&self.staged, self.end)
-            .map_err(|error| self.error(&error))?;
-        crate::fail_point!("spool-before-flush");
-        self.file.sync_data().map_err(|error| self.error(&error))?;
+        self.write().map_err(|error| self.error(&error))?;
         crate::fail_point!("spool-after-flush");
         self.end = self.next();
         self.staged.clear();
+        self.begins.clear();
         // One huge message must not hold memory for ever.
         self.staged.shrink_to(KEPT);
         Ok(())
     }
 
-    /// The next records take the place of the staged ones, which could not be written.
+    fn write(&self) -> io::Result<()> {
+        self.file.write_all_at(&self.staged, self.end)?;
+        crate::fail_point!("spool-before-flush");
+        self.file.sync_data()?;
+        // Somebody removed the file: what is written into it is found by nobody after a crash.
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file was removed while it was in use",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is staged could not be written, and nobody answers for it.
     pub(crate) fn forget(&mut self) {
-        if self.staged.is_empty() {
-            return;
+        // A record that got to the disk would be entered after a crash, and its client come again: two copies, none
+        // lost. Breaking the headers makes even that unlikely; when that fails too, nothing else can be done.
+        for begin in self.begins.drain(..) {
+            let _ = record::strike_out(&self.file, begin);
         }
         self.staged.clear();
-        // A record that got to the disk would be entered after a crash, and its client come again: two copies, none
-        // lost. Breaking its header makes even that unlikely; when that fails too, nothing else can be done.
-        let _ = self.file.write_all_at(&[0; 4], self.end);
+        self.is_torn = true;
     }
 
     fn next(&self) -> u64 {
@@ -107,9 +127,7 @@ impl Log {
 
     /// Goes on in a new segment. Records of one group may lie in two; the first part is on the disk then.
     fn turn(&mut self) -> Result<(), StoreError> {
-        if !self.staged.is_empty() {
-            self.flush()?;
-        }
+        self.flush()?;
         crate::fail_point!("spool-before-turn");
         let number = self.number + 1;
         self.file = open_segment(&self.segments, number)?;
@@ -117,6 +135,7 @@ impl Log {
         self.segments.begin(number);
         self.number = number;
         self.end = 0;
+        self.is_torn = false;
         Ok(())
     }
 
@@ -133,15 +152,15 @@ fn open_segment(segments: &Segments, number: u64) -> Result<File, StoreError> {
     let open = || -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
-        let is_new = !path.exists();
-        if is_new && let Some(old) = segments.spare() {
+        // One that is there already was begun by a try that failed.
+        if !path.exists()
+            && let Some(old) = segments.spare()
+        {
             fs::rename(&old, &path)?;
         }
         let file = private_file(&mut options, &path)?;
-        if is_new {
-            give_blocks(folder, &file)?;
-            File::open(folder)?.sync_all()?;
-        }
+        give_blocks(folder, &file)?;
+        File::open(folder)?.sync_all()?;
         Ok(file)
     };
     open().map_err(|error| StoreError::from_io(&path, &error))

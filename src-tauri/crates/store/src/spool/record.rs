@@ -11,8 +11,6 @@ pub(crate) const SEGMENT: u64 = 16 << 20;
 /// Magic, seal, segment (8), offset, length of the facts, length of the content.
 const HEADER: usize = 28;
 const MAGIC: [u8; 4] = *b"PRm1";
-/// Facts and trace of the journal are bounded to 64 KB each; addresses of thousands of recipients come to it.
-const LONGEST_FACTS: usize = 8 << 20;
 
 /// What records of one database are sealed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,39 +91,81 @@ pub(crate) fn write(
     out.resize(end.max(out.len()), 0);
 }
 
-/// The record at a position. `None` where none, or not a whole one, lies.
-pub(crate) fn read(file: &File, identity: Identity, at: Position) -> io::Result<Option<Record>> {
-    let mut header = [0; HEADER];
-    if !fill(file, &mut header, at.offset)? || header[..4] != MAGIC {
-        return Ok(None);
+/// Whether a record of this size can be kept in the log, and so be read back: what is written and what is read go by the
+/// same bounds.
+pub(crate) fn fits(facts: usize, content: usize) -> bool {
+    content <= super::IN_LOG && space(facts, content) <= SEGMENT
+}
+
+/// What a header says of its record.
+struct Header {
+    seal: u32,
+    facts: usize,
+    content: usize,
+}
+
+impl Header {
+    /// `None` where no record of this place begins.
+    fn read(octets: &[u8], at: Position) -> Option<Self> {
+        let word = |from: usize| {
+            let four = octets.get(from..from + 4)?.try_into().ok()?;
+            Some(u32::from_le_bytes(four))
+        };
+        let segment = u64::from_le_bytes(octets.get(8..16)?.try_into().ok()?);
+        let (facts, content) = (word(20)? as usize, word(24)? as usize);
+        let in_place = octets.starts_with(&MAGIC)
+            && segment == at.segment
+            && u64::from(word(16)?) == at.offset;
+        (in_place && fits(facts, content)).then_some(Self {
+            seal: word(4)?,
+            facts,
+            content,
+        })
     }
-    let word = |from: usize| {
-        let octets = header.get(from..from + 4).unwrap_or_default();
-        octets.try_into().map_or(0, u32::from_le_bytes)
-    };
-    let segment = header[8..16].try_into().map_or(0, u64::from_le_bytes);
-    let (facts, content) = (word(20) as usize, word(24) as usize);
-    let in_place = segment == at.segment && u64::from(word(16)) == at.offset;
-    if !in_place || facts > LONGEST_FACTS || content > super::IN_LOG {
-        return Ok(None);
-    }
-    let mut body = vec![0; facts + content];
-    if !fill(file, &mut body, at.offset + HEADER as u64)? {
-        return Ok(None);
-    }
+}
+
+/// The record whose octets these are. `None` where none, or not a whole one, lies.
+pub(crate) fn parse(octets: &[u8], identity: Identity, at: Position) -> Option<Record> {
+    let header = Header::read(octets, at)?;
+    let body = octets.get(HEADER..HEADER + header.facts + header.content)?;
     let mut seal = identity.seal();
-    seal.update(&header[8..]);
-    seal.update(&body);
-    if seal.finalize() != word(4) {
+    seal.update(octets.get(8..HEADER)?);
+    seal.update(body);
+    if seal.finalize() != header.seal {
+        return None;
+    }
+    let (facts, content) = body.split_at(header.facts);
+    Some(Record {
+        facts: facts.to_vec(),
+        content: content.to_vec(),
+        end: at.offset + space(facts.len(), content.len()),
+    })
+}
+
+/// Whether a record of any database and any place may begin with these octets.
+pub(crate) fn may_begin(octets: &[u8]) -> bool {
+    octets.starts_with(&MAGIC)
+}
+
+/// The record at a position of a segment. `None` where none, or not a whole one, lies.
+pub(crate) fn read(file: &File, identity: Identity, at: Position) -> io::Result<Option<Record>> {
+    let mut octets = vec![0; HEADER];
+    if !fill(file, &mut octets, at.offset)? {
         return Ok(None);
     }
-    let content = body.split_off(facts);
-    let end = at.offset + space(facts, content.len());
-    Ok(Some(Record {
-        facts: body,
-        content,
-        end,
-    }))
+    let Some(header) = Header::read(&octets, at) else {
+        return Ok(None);
+    };
+    octets.resize(HEADER + header.facts + header.content, 0);
+    if !fill(file, &mut octets, at.offset)? {
+        return Ok(None);
+    }
+    Ok(parse(&octets, identity, at))
+}
+
+/// Breaks the header of a record that must not be found again.
+pub(crate) fn strike_out(file: &File, offset: u64) -> io::Result<()> {
+    file.write_all_at(&[0; MAGIC.len()], offset)
 }
 
 /// Fills the buffer; false when the file ends before.

@@ -10,6 +10,9 @@ use crate::StoreError;
 /// Segments without messages that are kept for use.
 const SPARE: usize = 4;
 
+/// Segments that one commit looks at: each is a question to the tables, and with much mail waiting there are hundreds.
+const LOOKED_AT: usize = 8;
+
 /// Shared by the thread that writes the log and the one that knows which messages are done.
 #[derive(Debug)]
 pub(crate) struct Segments {
@@ -24,6 +27,8 @@ struct State {
     /// Those before it, oldest first.
     full: Vec<u64>,
     spare: Vec<PathBuf>,
+    /// Where among the full ones the next look begins.
+    next: usize,
 }
 
 impl Segments {
@@ -77,17 +82,27 @@ impl Segments {
         self.lock().spare.pop()
     }
 
-    /// Frees segments before `entered` in which no message waits; `in_use` tells whether one does. To be called only when the
+    /// Frees some of the segments before `entered` in which no message waits; `in_use` tells whether one does. To be called only when the
     /// commit that removed the last message, and entered the segment's last record, is on the disk.
     pub(crate) fn reclaim(&self, entered: u64, mut in_use: impl FnMut(u64) -> bool) {
         let mut state = self.lock();
-        let State { full, spare, .. } = &mut *state;
-        full.retain(|number| {
-            if *number >= entered || in_use(*number) {
-                return true;
+        let State {
+            full, spare, next, ..
+        } = &mut *state;
+        for _ in 0..LOOKED_AT.min(full.len()) {
+            if *next >= full.len() {
+                *next = 0;
             }
+            let Some(number) = full.get(*next).copied() else {
+                break;
+            };
+            if number >= entered || in_use(number) {
+                *next += 1;
+                continue;
+            }
+            full.remove(*next);
             crate::fail_point!("spool-before-reclaim");
-            let path = segment_path(&self.folder, *number);
+            let path = segment_path(&self.folder, number);
             let kept = self.folder.join(format!("spare-{number:010}"));
             if spare.len() < SPARE && fs::rename(&path, &kept).is_ok() {
                 spare.push(kept);
@@ -95,7 +110,6 @@ impl Segments {
                 // Tried again the next time the log is opened.
                 let _ = fs::remove_file(&path);
             }
-            false
-        });
+        }
     }
 }

@@ -58,7 +58,7 @@ fn memory(bytes: &[u8]) -> Content {
 
 fn take(store: &Store, token: &str, bytes: &[u8]) -> i64 {
     store
-        .accept_blocking(accepted(token, 1), memory(bytes))
+        .accept_blocking(large(token, bytes.len() as u64), memory(bytes))
         .unwrap()
 }
 
@@ -100,15 +100,15 @@ fn forget_tables(store: &Store) {
 fn what_was_accepted_comes_back_from_the_log_with_its_content_and_journal() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&DataDir::new(folder.path())).unwrap();
-    assert_eq!(store.recover().unwrap(), 0);
+    assert_eq!(store.recover().unwrap().messages, 0);
     let first = take(&store, "AAAAAA", b"first");
     let second = take(&store, "BBBBBB", b"second");
     forget_tables(&store);
-    assert_eq!(store.recover().unwrap(), 2);
-    assert_eq!(store.recover().unwrap(), 0);
+    assert_eq!(store.recover().unwrap().messages, 2);
+    assert_eq!(store.recover().unwrap().messages, 0);
     assert_eq!(waiting(&store), 2);
     for (id, bytes) in [(first, b"first".as_slice()), (second, b"second")] {
-        let content = store.content(id, None).unwrap();
+        let content = store.content(id).unwrap();
         assert_eq!(content.read_at(0, 100).unwrap(), bytes);
     }
     let found = store
@@ -119,9 +119,19 @@ fn what_was_accepted_comes_back_from_the_log_with_its_content_and_journal() {
     let third = take(&store, "CCCCCC", b"third");
     assert!(third > second);
     assert_eq!(
-        store.content(second, None).unwrap().read_at(0, 9).unwrap(),
+        store.content(second).unwrap().read_at(0, 9).unwrap(),
         b"second"
     );
+}
+
+/// Overwrites a part of a record.
+fn damage(data: &DataDir, message: i64, from: u64) {
+    let at = Position::of(message);
+    let file = OpenOptions::new()
+        .write(true)
+        .open(segment_path(&data.spool(), at.segment))
+        .unwrap();
+    file.write_all_at(&[0xff; 100], at.offset + from).unwrap();
 }
 
 #[test]
@@ -132,21 +142,90 @@ fn a_record_that_was_not_finished_is_not_delivered() {
     store.recover().unwrap();
     take(&store, "AAAAAA", b"whole");
     let torn = take(&store, "BBBBBB", &[b'x'; 5000]);
-    let at = Position::of(torn);
-    let file = OpenOptions::new()
-        .write(true)
-        .open(segment_path(&data.spool(), at.segment))
-        .unwrap();
-    file.write_all_at(&[0; 100], at.offset + 4000).unwrap();
+    damage(&data, torn, 4000);
+    assert!(store.content(torn).is_err());
     forget_tables(&store);
-    assert_eq!(store.recover().unwrap(), 1);
-    assert!(store.content(torn, None).is_err());
-    // What comes next takes its place.
-    assert_eq!(take(&store, "CCCCCC", b"next"), torn);
-    assert_eq!(
-        store.content(torn, None).unwrap().read_at(0, 9).unwrap(),
-        b"next"
-    );
+    let found = store.recover().unwrap();
+    assert_eq!((found.messages, found.gaps), (1, 0));
+    // What comes next is not written behind what is not known.
+    let next = take(&store, "CCCCCC", b"next");
+    assert!(Position::of(next).segment > Position::of(torn).segment);
+}
+
+#[test]
+fn what_cannot_be_read_does_not_hide_what_lies_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    take(&store, "AAAAAA", b"first");
+    let damaged = take(&store, "BBBBBB", &[b'x'; 5000]);
+    take(&store, "CCCCCC", b"third");
+    take(&store, "DDDDDD", b"fourth");
+    damage(&data, damaged, 0);
+    forget_tables(&store);
+    let found = store.recover().unwrap();
+    assert_eq!((found.messages, found.gaps), (3, 1));
+}
+
+#[test]
+fn a_damaged_record_at_the_mark_hides_nothing_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    let first = take(&store, "AAAAAA", &[b'x'; 5000]);
+    take(&store, "BBBBBB", b"second");
+    damage(&data, first, 0);
+    forget_tables(&store);
+    store
+        .write_blocking(move |tx| queue::mark(tx, first))
+        .unwrap();
+    assert_eq!(store.recover().unwrap().messages, 1);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(40))]
+    #[test]
+    fn what_the_log_takes_it_gives_back(facts in 0usize..(1 << 20), content in 0usize..(2 * IN_LOG)) {
+        let at = Position { segment: 3, offset: 128 };
+        let identity = Identity(7);
+        let mut octets = Vec::new();
+        record::write(&mut octets, identity, at, &vec![1; facts], &vec![2; content]);
+        let read = record::parse(&octets, identity, at);
+        proptest::prop_assert_eq!(read.is_some(), record::fits(facts, content));
+        if let Some(read) = read {
+            proptest::prop_assert_eq!((read.facts.len(), read.content.len()), (facts, content));
+            proptest::prop_assert_eq!(read.end, at.offset + octets.len() as u64);
+        }
+        proptest::prop_assert!(record::parse(&octets, Identity(8), at).is_none());
+    }
+}
+
+#[test]
+fn a_message_too_large_for_the_log_is_refused_and_hides_none_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&DataDir::new(folder.path())).unwrap();
+    store.recover().unwrap();
+    let large = Content::Memory(Arc::new(vec![b'x'; IN_LOG + 1]));
+    assert!(store.accept_blocking(accepted("AAAAAA", 1), large).is_err());
+    take(&store, "BBBBBB", b"behind");
+    forget_tables(&store);
+    assert_eq!(store.recover().unwrap().messages, 1);
+}
+
+#[test]
+fn a_segment_that_somebody_removed_takes_no_mail_and_the_next_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    let first = take(&store, "AAAAAA", b"first");
+    std::fs::remove_file(segment_path(&data.spool(), Position::of(first).segment)).unwrap();
+    let lost = store.accept_blocking(accepted("BBBBBB", 1), memory(b"lost"));
+    assert!(lost.is_err());
+    let next = take(&store, "CCCCCC", b"next");
+    assert_eq!(store.content(next).unwrap().read_at(0, 9).unwrap(), b"next");
 }
 
 /// Another program that holds the database, for as long as this lives.
@@ -238,15 +317,19 @@ fn segments_are_used_again_and_old_records_in_them_are_none() {
         .collect();
     let logs = names.iter().filter(|name| name.starts_with("log-")).count();
     assert_eq!(logs, 2, "{names:?}");
-    assert_eq!(
-        store.content(kept, None).unwrap().read_at(0, 9).unwrap(),
-        b"kept"
-    );
+    assert_eq!(store.content(kept).unwrap().read_at(0, 9).unwrap(), b"kept");
     forget_tables(&store);
     // Everything in the two segments that are left and nothing of those before.
-    let found = store.recover().unwrap();
+    let found = store.recover().unwrap().messages;
     let in_first = 1 + usize::try_from(record::SEGMENT).unwrap() / IN_LOG;
     assert!(found > 1 && found < 2 * in_first, "{found}");
+}
+
+/// Content in a file of the spool folder.
+fn in_file(data: &DataDir, number: u64, octets: &[u8]) -> SpoolFile {
+    let mut writing = Writing::begin(&data.spool(), number).unwrap();
+    writing.push(octets).unwrap();
+    writing.finish().unwrap()
 }
 
 #[test]
@@ -255,28 +338,51 @@ fn a_large_message_lies_in_a_file_that_goes_when_nobody_names_it() {
     let data = DataDir::new(folder.path());
     let store = Store::open(&data).unwrap();
     store.recover().unwrap();
-    let mut names = Vec::new();
-    for n in 0..2u64 {
-        let (file, name) = SpoolFile::create(&data.spool(), n).unwrap();
-        file.write_all_at(b"large", 0).unwrap();
-        names.push(name.clone());
-        if n == 0 {
-            let content = Content::File(Arc::new(SpoolFile::new(file, name, 5)));
-            store
-                .accept_blocking(accepted("AAAAAA", 1), content)
-                .unwrap();
-        }
-    }
-    forget_tables(&store);
-    assert_eq!(store.recover().unwrap(), 1);
-    assert!(data.spool().join(&names[0]).exists());
-    assert!(!data.spool().join(&names[1]).exists());
-    let row = store
-        .read(|conn| queue::list(conn, &queue::Filter::default(), None, 10))
+    let kept = in_file(&data, 0, b"large");
+    let name = kept.mark().name.clone();
+    let orphan = in_file(&data, 1, b"large").mark().name.clone();
+    let id = store
+        .accept_blocking(large("AAAAAA", 5), Content::File(Arc::new(kept)))
         .unwrap();
-    let file = row.rows[0].file.clone();
-    let content = store.content(row.rows[0].message, file.as_deref()).unwrap();
-    assert_eq!(content.read_at(1, 9).unwrap(), b"arge");
+    forget_tables(&store);
+    assert_eq!(store.recover().unwrap().messages, 1);
+    assert!(data.spool().join(name).exists());
+    assert!(!data.spool().join(orphan).exists());
+    assert_eq!(store.content(id).unwrap().read_at(1, 9).unwrap(), b"arge");
+}
+
+/// A message with so many octets of content.
+fn large(token: &str, content: u64) -> Accepted {
+    let accepted = accepted(token, 1);
+    Accepted {
+        size: accepted.head.len() as u64 + content,
+        ..accepted
+    }
+}
+
+#[test]
+fn a_file_that_is_not_what_was_stored_is_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    let octets = vec![b'x'; 100_000];
+    for number in 0..2 {
+        let file = in_file(&data, number, &octets);
+        let path = data.spool().join(&file.mark().name);
+        let content = Content::File(Arc::new(file));
+        let id = store
+            .accept_blocking(large(&format!("AAAAA{number}"), 100_000), content)
+            .unwrap();
+        assert!(store.content(id).is_ok());
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        if number == 0 {
+            file.set_len(99_999).unwrap();
+        } else {
+            file.write_all_at(b"y", 50_000).unwrap();
+        }
+        assert!(matches!(store.content(id), Err(StoreError::Damaged { .. })));
+    }
 }
 
 #[test]
@@ -313,7 +419,7 @@ fn a_few_messages_that_wait_do_not_keep_old_segments() {
     assert_eq!(logs(), 8);
     for id in &kept {
         // Also for one who looked before it was moved.
-        assert_eq!(store.content(*id, None).unwrap().length(), IN_LOG as u64);
+        assert_eq!(store.content(*id).unwrap().length(), IN_LOG as u64);
     }
     drop(store);
     let store = Store::open(&data).unwrap();
@@ -322,7 +428,7 @@ fn a_few_messages_that_wait_do_not_keep_old_segments() {
 }
 
 #[test]
-fn records_of_another_database_are_not_delivered() {
+fn the_spool_of_another_database_is_put_aside_and_not_delivered() {
     let folder = tempfile::tempdir().unwrap();
     let data = DataDir::new(folder.path());
     let store = Store::open(&data).unwrap();
@@ -333,10 +439,10 @@ fn records_of_another_database_are_not_delivered() {
         let _ = std::fs::remove_file(folder.path().join(format!("postroom.db{suffix}")));
     }
     let store = Store::open(&data).unwrap();
-    assert_eq!(store.recover().unwrap(), 0);
+    let found = store.recover().unwrap();
+    assert_eq!(found.messages, 0);
+    assert!(found.set_aside.unwrap().join("log-0000000001").exists());
     let new = take(&store, "BBBBBB", b"new");
-    assert_eq!(
-        store.content(new, None).unwrap().read_at(0, 9).unwrap(),
-        b"new"
-    );
+    assert_eq!(store.content(new).unwrap().read_at(0, 9).unwrap(), b"new");
+    assert_eq!(store.recover().unwrap().set_aside, None);
 }
