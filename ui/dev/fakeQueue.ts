@@ -37,7 +37,8 @@ export class FakeQueue {
     const text = filter.text.toLowerCase();
     return this.rows.filter(
       (row) =>
-        (filter.state === "all" || row.state === filter.state) &&
+        (filter.state === "all" || filter.state === "" || row.state === filter.state) &&
+        row.id <= (filter.up_to ?? Infinity) &&
         (filter.destination === null || row.destination === filter.destination) &&
         `${row.sender}\n${row.recipient}\n${row.subject}\n${row.token}\n${row.reason}`
           .toLowerCase()
@@ -75,8 +76,10 @@ export class FakeQueue {
       if (act === "hold") return { ...row, state: "held" as const };
       return { ...row, state: "waiting" as const, next_at_ms: Date.now() };
     });
-    if ("matching" in which && which.matching.destination !== null) {
-      this.paused = this.paused.filter((place) => place.destination !== which.matching.destination);
+    // What is tried at once lifts the pause of its destination.
+    if (act === "retry" || act === "release") {
+      const lifted = new Set(this.rows.filter((row) => meant.has(row.id)).map((row) => row.destination));
+      this.paused = this.paused.filter((place) => !lifted.has(place.destination));
     }
     return changed;
   }

@@ -1,5 +1,6 @@
 /** The program in several states, chosen by `?scene=` in the address. */
 import { busyNumbers, manyUsers, sampleEntries } from "./data";
+import type { Problem } from "../src/lib/types";
 import { FakeProgram } from "./fake";
 import { manyWaiting, paused, waiting } from "./queueData";
 
@@ -57,6 +58,30 @@ export function scene(query: URLSearchParams): FakeProgram {
   return program;
 }
 
+/** The disk is full: the server runs, and takes no mail. */
+export function storageFails(program: FakeProgram): void {
+  hasProblem(program, "storage_failing", "new mail is put off with 452 because it cannot be stored", {
+    cause: "full",
+    place: "/srv/postroom/spool",
+    detail: "database or disk is full",
+    behind: "true",
+  });
+}
+
+function spoolSetAside(program: FakeProgram): void {
+  const message =
+    "the spool held mail that this database knows nothing of, so it is not delivered; it lies in /srv/postroom/spool-1 now";
+  hasProblem(program, "spool_set_aside", message, {});
+}
+
+function hasProblem(program: FakeProgram, code: string, message: string, args: Problem["args"]): void {
+  program.status.problem = { path: "", code, message, args };
+  program.numbers.notices = [
+    { code, severity: "error", message, action: null, pane: "general" },
+    ...program.numbers.notices,
+  ];
+}
+
 function shape(program: FakeProgram, name: string | null): void {
   if (name === "first-run") {
     program.status.first_run = true;
@@ -76,6 +101,10 @@ function shape(program: FakeProgram, name: string | null): void {
       message: "port 25 is taken by another program; stop it or choose another port",
       args: {},
     };
+  } else if (name === "storage") {
+    storageFails(program);
+  } else if (name === "spool") {
+    spoolSetAside(program);
   } else if (name === "many") {
     program.settings.users = manyUsers(100_000);
     program.queue.rows = manyWaiting(100_000);

@@ -132,6 +132,7 @@ export const de: Catalogue = {
     now: "jetzt",
     notices: "Zu beachten",
     no_notices: "Nichts braucht Ihre Aufmerksamkeit.",
+    reported: (words) => `Gemeldet: ${words}`,
     setup_open: "Die erste Einrichtung ist noch offen",
     setup_open_help: "Domain, ein erster Benutzer und die Ports: vier kurze Schritte.",
     setup_continue: "Einrichtung fortsetzen",

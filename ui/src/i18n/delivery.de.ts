@@ -35,7 +35,7 @@ export const deliveryDe: typeof deliveryEn = {
     "Liegt getrennt von den Einstellungen und wird nie gezeigt. Gespeichert wird beim Übernehmen.",
   password_place: {
     keychain: "Im Schlüsselbund dieses Rechners gespeichert.",
-    file: "In einer Datei gespeichert, die nur der Benutzer dieses Servers lesen kann.",
+    file: "In der Datenbank von Postroom gespeichert; ihren Ordner kann nur der Benutzer des Servers öffnen.",
   },
   password_stored: "Gespeichert.",
   password_none: "Es ist kein Kennwort gespeichert.",

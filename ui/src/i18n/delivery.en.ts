@@ -31,7 +31,7 @@ export const deliveryEn = {
   password_help: "Kept apart from the settings and never shown. Saved with Apply.",
   password_place: {
     keychain: "Stored in the keychain of this desktop.",
-    file: "Stored in a file that only this server’s user can read.",
+    file: "Stored in Postroom’s database, in a folder that only the server’s own user can open.",
   },
   password_stored: "Stored.",
   password_none: "No password is stored.",

@@ -129,6 +129,7 @@ export const en = {
     now: "now",
     notices: "To look at",
     no_notices: "Nothing needs your attention.",
+    reported: (words: string) => `Reported: ${words}`,
     setup_open: "The first set-up is not finished",
     setup_open_help: "Domain, a first user and the ports: four short steps.",
     setup_continue: "Continue set-up",

@@ -3,7 +3,8 @@ import { settingPaths } from "../lib/paths";
 import { de } from "./de";
 import { en } from "./en";
 import { i18n, systemLanguage } from "./i18n.svelte";
-import { problemText } from "./problem";
+import { noticeText, problemText } from "./problem";
+import { troubles } from "./trouble";
 
 function keys(node: unknown, at = ""): string[] {
   if (typeof node !== "object" || node === null) return [`${at}:${typeof node}`];
@@ -55,6 +56,32 @@ describe("a problem", () => {
     i18n.choose("de");
     expect(problemText({ ...refused, message: "x" })).toBe("Das Kennwort braucht mindestens 8 Zeichen.");
     expect(problemText({ ...refused, code: "brand_new", message: "say so" })).toBe("Say so.");
+    i18n.choose("system");
+  });
+});
+
+describe("the trouble of a server that runs", () => {
+  it("is said in both languages, with what it means and what to do", () => {
+    expect(Object.keys(troubles.de)).toEqual(Object.keys(troubles.en));
+    for (const cause of ["full", "unwritable", "busy"]) {
+      const args = { cause, place: "", detail: "", behind: "false" };
+      const [en, de] = [troubles.en.storage_failing?.(args), troubles.de.storage_failing?.(args)];
+      expect(en?.message).toContain("New mail is put off");
+      expect(de?.message).toContain("Neue Mail wird aufgeschoben");
+      expect(`${en?.message} ${en?.action}`).not.toMatch(/undefined| {2}/);
+    }
+  });
+
+  it("keeps the program's own words where it names no values", () => {
+    i18n.choose("en");
+    const notice = { code: "spool_set_aside", severity: "warning", action: null, pane: "general" } as const;
+    const message = "it lies in /srv/spool-1 now";
+    expect(noticeText({ ...notice, message }, null).detail).toBe(message);
+    const problem = { path: "", code: notice.code, message, args: { folder: "/srv/spool-1" } };
+    const told = noticeText({ ...notice, message }, problem);
+    expect(told.message).toContain("put aside in /srv/spool-1");
+    expect(told.detail).toBeNull();
+    expect(told.pane).toBeNull();
     i18n.choose("system");
   });
 });

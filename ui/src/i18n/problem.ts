@@ -1,6 +1,7 @@
 /** What the program reports in words: by its code where the catalogue has it, else as the program said it. */
 import type { Notice, Problem } from "../lib/types";
 import { i18n, type Language } from "./i18n.svelte";
+import { troubleText } from "./trouble";
 
 type Args = Record<string, string>;
 type Words = Record<string, (args: Args) => string>;
@@ -105,11 +106,20 @@ function sentence(message: string): string {
 
 export function problemText(problem: Problem): string {
   const words = problems[i18n.language][problem.code];
-  return words ? words(problem.args) : sentence(problem.message);
+  if (words) return words(problem.args);
+  const trouble = troubleText(problem);
+  return trouble === null ? sentence(problem.message) : `${trouble.message} ${trouble.action}`;
 }
 
-export function noticeText(notice: Notice): { message: string; action: string | null } {
-  const known = i18n.language === "de" ? notices[notice.code] : undefined;
-  if (known !== undefined) return { message: known.message, action: known.action ?? notice.action };
-  return { message: sentence(notice.message), action: notice.action };
+type NoticeText = { message: string; action: string | null; detail: string | null; pane: string | null };
+
+/** A notice of the server's problem has its code, and the values for its words are in `problem`. */
+export function noticeText(notice: Notice, problem: Problem | null): NoticeText {
+  const { code, message, action, pane } = notice;
+  const args = problem?.code === code ? problem.args : {};
+  const trouble = troubleText({ path: "", code, message, args });
+  if (trouble !== null) return { ...trouble, pane: null };
+  const known = i18n.language === "de" ? notices[code] : undefined;
+  const words = known ?? { message: sentence(message) };
+  return { message: words.message, action: words.action ?? action, detail: null, pane };
 }

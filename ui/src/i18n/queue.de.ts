@@ -58,7 +58,10 @@ export const queueDe: typeof queueEn = {
   did: {
     retry: (n) => (n === 1 ? "1 Empfänger wird jetzt versucht." : `${recipients(n)} werden jetzt versucht.`),
     hold: (n) => (n === 1 ? "1 Empfänger ist angehalten." : `${recipients(n)} sind angehalten.`),
-    release: (n) => (n === 1 ? "1 Empfänger ist freigegeben." : `${recipients(n)} sind freigegeben.`),
+    release: (n) =>
+      n === 1
+        ? "1 Empfänger ist freigegeben und wird jetzt versucht."
+        : `${recipients(n)} sind freigegeben und werden jetzt versucht.`,
     return: (n) => `Mail an ${recipients(n)} geht an den Absender zurück.`,
     remove: (n) => `Mail an ${recipients(n)} ist gelöscht.`,
   },
@@ -72,13 +75,13 @@ export const queueDe: typeof queueEn = {
       n === 1
         ? "1 Empfänger bekommt diese Mail nie, und niemand erfährt davon. Das lässt sich nicht rückgängig machen."
         : `${recipients(n)} bekommen diese Mail nie, und niemand erfährt davon. Das lässt sich nicht rückgängig machen.`,
-    matching: "Das sind alle, die jetzt zur Suche passen.",
+    matching: "Das sind alle, die bisher passen. Mail, die später kommt, bleibt unberührt.",
     return_yes: (n) => (n === 1 ? "Zurückgeben" : `${number.format(n)} zurückgeben`),
     remove_yes: (n) => (n === 1 ? "Löschen" : `${number.format(n)} löschen`),
   },
   places: { mailbox: "Postfächer", relay: "Relay" },
   paused: "Pausierende Ziele",
-  paused_help: "Der letzte Versuch dort ist misslungen; alle Mail dorthin wartet eine Weile.",
+  paused_help: "Beim letzten Versuch war es nicht zu erreichen; alle Mail dorthin wartet eine Weile.",
   paused_waiting: (n) => (n === 1 ? "1 wartet" : `${number.format(n)} warten`),
   paused_until: (time) => `bis ${time}`,
   show_destination: (place) => `Nur ${place} zeigen`,
@@ -111,6 +114,12 @@ export const queueDe: typeof queueEn = {
     held: (n) => `${number.format(n)} angehalten`,
     paused: (n) => (n === 1 ? "1 Ziel pausiert" : `${number.format(n)} Ziele pausieren`),
     badge: (n) => (n === 1 ? "1 Empfänger wartet" : `${recipients(n)} warten`),
+    paused_one: (place) => `Ein Ziel pausiert: ${place}.`,
+    paused_many: (n, least) => `${least ? "Mindestens " : ""}${number.format(n)} Ziele pausieren.`,
+    paused_help: (n) =>
+      n === 1
+        ? "Es war beim letzten Versuch nicht zu erreichen. Mail dorthin wird von selbst wieder versucht; in der Warteschlange können Sie es jetzt versuchen."
+        : "Sie waren beim letzten Versuch nicht zu erreichen. Mail dorthin wird von selbst wieder versucht; in der Warteschlange steht warum, und dort können Sie es jetzt versuchen.",
   },
   age: (minutes) =>
     minutes < 1

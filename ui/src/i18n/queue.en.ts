@@ -49,7 +49,7 @@ export const queueEn = {
   did: {
     retry: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} tried now.`,
     hold: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} on hold.`,
-    release: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} released.`,
+    release: (n: number) => `${recipients(n)} ${n === 1 ? "is" : "are"} released and tried now.`,
     return: (n: number) => `Mail to ${recipients(n)} goes back to its sender.`,
     remove: (n: number) => `Mail to ${recipients(n)} is deleted.`,
   },
@@ -61,13 +61,13 @@ export const queueEn = {
       `${recipients(n)} will not be tried again. Each sender gets a report that the mail was not delivered. Mail without a return address goes without one.`,
     remove_text: (n: number) =>
       `${recipients(n)} will never get this mail, and nobody is told. This cannot be undone.`,
-    matching: "These are all that match the search now.",
+    matching: "These are all that match so far. Mail that arrives later is left alone.",
     return_yes: (n: number) => (n === 1 ? "Return it" : `Return ${number.format(n)}`),
     remove_yes: (n: number) => (n === 1 ? "Delete it" : `Delete ${number.format(n)}`),
   },
   places: { mailbox: "Mailboxes", relay: "Relay" },
   paused: "Paused destinations",
-  paused_help: "The last attempt there failed, so all mail for it waits a while.",
+  paused_help: "It could not be reached at the last attempt, so all mail for it waits a while.",
   paused_waiting: (n: number) => `${number.format(n)} waiting`,
   paused_until: (time: string) => `until ${time}`,
   show_destination: (place: string) => `Show only ${place}`,
@@ -100,6 +100,13 @@ export const queueEn = {
     held: (n: number) => `${number.format(n)} on hold`,
     paused: (n: number) => counted(n, "destination paused", "destinations paused"),
     badge: (n: number) => `${recipients(n)} waiting`,
+    paused_one: (place: string) => `A destination is paused: ${place}.`,
+    paused_many: (n: number, least: boolean) =>
+      `${least ? "At least " : ""}${number.format(n)} destinations are paused.`,
+    paused_help: (n: number): string =>
+      n === 1
+        ? "It could not be reached at the last attempt. Mail for it is tried again by itself; in the queue you can try it now."
+        : "They could not be reached at the last attempt. Mail for them is tried again by itself; the queue tells why, and there you can try it now.",
   },
   /** How long something has lasted, in short. */
   age: (minutes: number) =>

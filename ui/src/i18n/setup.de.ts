@@ -42,4 +42,8 @@ export const setupDe: typeof setupEn = {
   port_replaced: (port) => `Von nun an wird ${port} benutzt.`,
   test_title: "Funktioniert es?",
   test_lead: "Eine Nachricht geht per SMTP durch den Server und landet im Postfach.",
+  leaves_direct: (port) =>
+    `Mail an andere Domains geht direkt an deren Server, über Port ${port}. Sperrt ein Anbieter diesen Port, braucht sie ein Relay.`,
+  leaves_by_relay: (relay, port) => `Mail an andere Domains geht über das Relay ${relay}, Port ${port}.`,
+  leaves_where: "Wie Mail hinausgeht, steht unter Zustellung.",
 };

@@ -40,4 +40,9 @@ export const setupEn = {
   port_replaced: (port: number) => `${port} is used from now on.`,
   test_title: "Does it work?",
   test_lead: "A message goes through the server by SMTP and comes to rest in the mailbox.",
+  leaves_direct: (port: number) =>
+    `Mail to other domains goes straight to their servers, on port ${port}. Where a provider closes that port, it needs a relay.`,
+  leaves_by_relay: (relay: string, port: number) =>
+    `Mail to other domains goes through the relay ${relay}, on port ${port}.`,
+  leaves_where: "How mail leaves is set in Delivery.",
 };

@@ -22,8 +22,13 @@ class Queue {
   loaded = $state(false);
   failure = $state<string | null>(null);
   marked = $state.raw<ReadonlySet<number>>(new Set());
-  /** All that match the filter are meant, also those not read yet. */
-  everything = $state(false);
+  /**
+   * All that match the filter are meant, also those not read yet, up to this number: the newest that was shown when
+   * they were marked. Mail that came later was never looked at.
+   */
+  #upTo = $state<number | null>(null);
+  /** How many these are. */
+  #matching = $state(0);
   entry = $state.raw<QueueEntry | null>(null);
   /** The open entry is in the queue no more. */
   left = $state(false);
@@ -36,7 +41,8 @@ class Queue {
   readonly filtered = $derived<boolean>(
     this.text.trim() !== "" || this.state !== "all" || this.destination !== null,
   );
-  readonly markedCount = $derived<number>(this.everything ? this.total : this.marked.size);
+  readonly everything = $derived<boolean>(this.#upTo !== null);
+  readonly markedCount = $derived<number>(this.everything ? this.#matching : this.marked.size);
   readonly markedRows = $derived<QueueRow[]>(this.rows.filter((row) => this.marked.has(row.id)));
 
   filter(): QueueFilter {
@@ -51,8 +57,8 @@ class Queue {
 
   /** Reads again what is shown; marks and the open entry stay. */
   async follow(): Promise<void> {
-    if (this.rows.length > mostFollowed) return;
-    await this.refresh();
+    if (this.rows.length > mostFollowed) await this.#count();
+    else await this.refresh();
   }
 
   /** The same where more is shown than is followed: only so much of it. */
@@ -69,7 +75,7 @@ class Queue {
       this.rows = [...this.rows, ...page.rows];
       this.total = page.total;
       this.more = page.more;
-      if (this.everything) this.marked = new Set(this.rows.map((row) => row.id));
+      if (this.everything) this.marked = this.#meant(this.rows);
     } catch (thrown) {
       this.failure = asFailure(thrown).message;
     }
@@ -116,29 +122,32 @@ class Queue {
       else marked.delete(each);
     }
     this.#anchor = id;
-    this.everything = false;
+    this.#upTo = null;
     this.marked = marked;
   }
 
   markShown(): void {
-    this.everything = false;
+    this.#upTo = null;
     this.marked = new Set(this.rows.map((row) => row.id));
   }
 
-  markMatching(): void {
+  async markMatching(): Promise<void> {
     this.markShown();
-    this.everything = true;
+    // The newest stands first.
+    this.#upTo = this.rows[0]?.id ?? null;
+    this.#matching = this.total;
+    await this.#count();
   }
 
   unmark(): void {
-    this.everything = false;
+    this.#upTo = null;
     this.marked = new Set();
     this.#anchor = null;
   }
 
   /** What an act on the marked rows is about. */
   whichMarked(): QueueWhich {
-    return this.everything ? { matching: this.filter() } : { ids: [...this.marked] };
+    return this.everything ? { matching: this.#meantFilter() } : { ids: [...this.marked] };
   }
 
   /** Does it, or asks first where mail would be gone. */
@@ -152,12 +161,34 @@ class Queue {
     try {
       const changed = await commands.queue_act(act, which);
       toasts.info(changed === 0 ? i18n.t.queue.did_nothing : i18n.t.queue.did[act](changed));
-      if (act === "return" || act === "remove") this.everything = false;
+      if (act === "return" || act === "remove") this.#upTo = null;
     } catch (thrown) {
       toasts.error(asFailure(thrown).message);
     }
     this.acting = false;
     await Promise.all([this.refresh(), overview.refresh()]);
+  }
+
+  #meantFilter(): QueueFilter {
+    return { ...this.filter(), up_to: this.#upTo };
+  }
+
+  /** The rows that are meant while all that match are. */
+  #meant(rows: QueueRow[]): ReadonlySet<number> {
+    const upTo = this.#upTo ?? 0;
+    return new Set(rows.filter((row) => row.id <= upTo).map((row) => row.id));
+  }
+
+  /** Counts again what is meant: of that, mail may have gone. */
+  async #count(): Promise<void> {
+    const upTo = this.#upTo;
+    if (upTo === null) return;
+    try {
+      const { total } = await commands.queue_list(this.#meantFilter(), null, 1);
+      if (this.#upTo === upTo) this.#matching = total;
+    } catch (thrown) {
+      this.failure = asFailure(thrown).message;
+    }
   }
 
   #between(id: number): number[] {
@@ -182,8 +213,9 @@ class Queue {
         this.more = page.more;
         if (!page.more || page.rows.length === 0 || rows.length >= wanted) break;
       }
-      this.#take(rows);
       this.failure = null;
+      this.#take(rows);
+      await this.#count();
     } catch (thrown) {
       if (asked === this.#listed) this.failure = asFailure(thrown).message;
     }
@@ -197,9 +229,10 @@ class Queue {
       const before = known.get(row.id);
       return before !== undefined && sameValue(before, row) ? before : row;
     });
-    if (this.marked.size === 0 && !this.everything) return;
-    const still = this.everything ? rows : rows.filter((row) => this.marked.has(row.id));
-    this.marked = new Set(still.map((row) => row.id));
+    if (this.everything) this.marked = this.#meant(rows);
+    else if (this.marked.size > 0) {
+      this.marked = new Set(rows.filter((row) => this.marked.has(row.id)).map((row) => row.id));
+    }
   }
 
   async #followEntry(): Promise<void> {

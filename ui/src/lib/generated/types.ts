@@ -770,7 +770,12 @@ state: QueueRow["state"] | "all" | "",
 /**
  * Only this destination: mailbox, relay or domain:NAME.
  */
-destination: string | null, };
+destination: string | null, 
+/**
+ * Only those up to this number: the highest of the list that a person saw, so that what they do touches nothing
+ * that came later.
+ */
+up_to?: number | null, };
 
 export type QueuePage = { 
 /**

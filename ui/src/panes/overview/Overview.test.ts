@@ -4,6 +4,8 @@ import { busyNumbers } from "../../../dev/data";
 import { FakeProgram } from "../../../dev/fake";
 import { paused, waiting } from "../../../dev/queueData";
 import { byTestId, openWindow, shown, text, violations, type OpenWindow } from "../../../dev/window";
+import { storageFails } from "../../../dev/scenes";
+import { overview } from "../../state/overview.svelte";
 import { bars, niceTop } from "./chart";
 
 async function openOverview(shape: (program: FakeProgram) => void = () => undefined): Promise<OpenWindow> {
@@ -72,6 +74,34 @@ describe("the Overview", () => {
     expect(byTestId("server-state").textContent).toContain("Port 25 is taken by another program.");
     await user.click(byTestId("server-fix"));
     await waitFor(() => expect(document.activeElement?.id).toBe("service.smtp.0"));
+  });
+
+  it("says that mail is put off, why and what to do, and does so at the foot of every pane", async () => {
+    await openOverview((program) => {
+      storageFails(program);
+    });
+    await waitFor(() => expect(shown("notice-storage_failing")).toBe(true));
+    const notice = byTestId("notice-storage_failing");
+    expect(notice.textContent).toContain("New mail is put off: the disk is full.");
+    expect(notice.textContent).toContain("Make room on the disk of /srv/postroom/spool.");
+    expect(notice.textContent).toContain("database or disk is full");
+    expect(notice.querySelector("button")).toBeNull();
+    expect(byTestId("server-state").textContent).toContain("New mail is put off");
+    expect(await violations()).toEqual([]);
+  });
+
+  it("names the destination that is paused, counts several, and leads to the queue", async () => {
+    const { program, user } = await openOverview((fake) => {
+      fake.queue.rows = waiting();
+      fake.queue.paused = paused().slice(0, 1);
+    });
+    const notice = () => byTestId("notice-destination_paused");
+    await waitFor(() => expect(notice().textContent).toContain("A destination is paused: far-away.example."));
+    program.queue.paused = paused();
+    await overview.refresh();
+    await waitFor(() => expect(notice().textContent).toContain("2 destinations are paused."));
+    await user.click(notice().querySelector("button") as HTMLElement);
+    expect(shown("pane-queue")).toBe(true);
   });
 
   it("leads from a notice to its setting", async () => {

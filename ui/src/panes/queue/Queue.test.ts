@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { FakeProgram } from "../../../dev/fake";
 import { manyWaiting, paused, waiting } from "../../../dev/queueData";
 import { byTestId, field, openWindow, shown, text, violations, type OpenWindow } from "../../../dev/window";
+import type { QueueRow } from "../../lib/types";
 import { queue } from "../../state/queue.svelte";
 
 async function openQueue(shape: (program: FakeProgram) => void = () => undefined): Promise<OpenWindow> {
@@ -143,9 +144,39 @@ describe("the Queue pane", () => {
     await user.click(byTestId("queue-yes"));
     await waitFor(() => expect(shown("queue-empty")).toBe(true));
     expect(program.called("queue_act")).toEqual([
-      { act: "return", which: { matching: { text: "", state: "all", destination: null } } },
+      { act: "return", which: { matching: { text: "", state: "all", destination: null, up_to: 1200 } } },
     ]);
     expect(byTestId("toasts").textContent).toContain("Mail to 1,200 recipients goes back");
+  });
+
+  it("leaves mail alone that came after all that match were selected", async () => {
+    const { program, user } = await openQueue((fake) => (fake.queue.rows = manyWaiting(300)));
+    await user.click(byTestId("mark-all"));
+    await user.click(byTestId("mark-matching"));
+    const [newest] = program.queue.rows;
+    const late = { ...newest, id: 301, recipient: "late@office.example" } as QueueRow;
+    program.queue.rows = [late, ...program.queue.rows.filter((each) => each.id !== 7)];
+    await queue.follow();
+    await waitFor(() => expect(box(301).checked).toBe(false));
+    expect(box(300).checked).toBe(true);
+    await waitFor(() => expect(byTestId("queue-counts").textContent).toContain("299 selected"));
+    await user.click(byTestId("queue.remove"));
+    expect(byTestId("queue-question").textContent).toContain("Delete mail to 299 recipients?");
+    expect(byTestId("queue-question").textContent).toContain("Mail that arrives later is left alone");
+    await user.click(byTestId("queue-yes"));
+    await waitFor(() => expect(program.queue.rows.map((each) => each.id)).toEqual([301]));
+  });
+
+  it("tries what it releases at once", async () => {
+    const { program, user } = await openQueue((fake) => (fake.queue.rows = waiting().slice(0, 6)));
+    await user.click(box(8996));
+    await user.click(byTestId("queue.release"));
+    await waitFor(() =>
+      expect(byTestId("toasts").textContent).toContain("1 recipient is released and tried now."),
+    );
+    const released = program.queue.rows.find((each) => each.id === 8996);
+    expect(released?.state).toBe("waiting");
+    expect(released?.next_at_ms).toBeLessThanOrEqual(Date.now());
   });
 
   it("deletes one from its detail, and says that it has left", async () => {

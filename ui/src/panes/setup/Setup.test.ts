@@ -36,12 +36,28 @@ describe("the first-run assistant", () => {
     expect(await violations()).toEqual([]);
     await user.click(byTestId("setup-next"));
 
+    expect(byTestId("setup-leaves").textContent).toContain("straight to their servers, on port 25");
     await user.click(byTestId("test-send"));
     await waitFor(() => expect(byTestId("test-result").dataset.ok).toBe("true"));
     expect(await violations()).toEqual([]);
     await user.click(byTestId("setup-next"));
     expect(shown("setup")).toBe(false);
     expect(shown("pane-overview")).toBe(true);
+  });
+
+  it("tells how mail leaves, and where that is set", async () => {
+    const { user } = await begin((program) => {
+      Object.assign(program.settings.delivery, {
+        relay_enabled: true,
+        relay_server: "smtp.provider.example",
+      });
+    });
+    await user.click(byTestId("setup-step-3"));
+    expect(byTestId("setup-leaves").textContent).toContain(
+      "through the relay smtp.provider.example, on port 587",
+    );
+    await user.click(byTestId("setup-delivery"));
+    await waitFor(() => expect(shown("pane-delivery")).toBe(true));
   });
 
   it("refuses a name without a dot at its field", async () => {
