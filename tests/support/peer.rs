@@ -1,12 +1,15 @@
 //! Mail servers that others wrote, each run in the foreground in a temporary folder of its own.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use tempfile::TempDir;
@@ -19,11 +22,12 @@ pub(crate) const NOBODY: u32 = 65_534;
 /// A server gets this long to end by itself.
 const GOODBYE: Duration = Duration::from_secs(10);
 /// Runs a server until its own input ends, which it also does when the test is killed: a server that makes itself the
-/// head of a session would live on. `$1` is the file with the server's number, `$2` says that it has ended.
+/// head of a session would live on. `$1` is the file with the server's number, `$2` says that it has ended, and `$3` takes
+/// what it prints. The guard's own output stays open until the guard ends.
 const GUARD: &str = r#"
-pid=$1 ended=$2
-shift 2
-{ "$@"; echo "$?" > "$ended"; } &
+pid=$1 ended=$2 printed=$3
+shift 3
+{ "$@"; echo "$?" > "$ended"; } > "$printed" 2>&1 &
 read -r _
 # Again and again, for it may be about to start and have no number yet.
 until [ -e "$ended" ]; do
@@ -108,17 +112,17 @@ impl Running {
         let name = program.name;
         let path = program::find(name)
             .ok_or_else(|| anyhow!("`{name}` is not installed; type: {}", program.install))?;
-        let file = File::create(self.path("printed"))?;
         let ended = self.path("ended");
         let child = Command::new("sh")
             .args(["-c", GUARD, "sh"])
             .arg(self.path(program.pid))
             .arg(&ended)
+            .arg(self.path("printed"))
             .arg(path)
             .args(program.arguments)
             .stdin(Stdio::piped())
-            .stdout(file.try_clone()?)
-            .stderr(file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             // What ends the test's own group must leave the guard time to end the server.
             .process_group(0)
             .spawn()
@@ -147,9 +151,11 @@ impl Drop for Running {
             return;
         };
         drop(child.stdin.take());
-        let until = Instant::now() + GOODBYE;
-        while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
+        if let Some(output) = child.stdout.take() {
+            let (says, ended) = mpsc::channel();
+            // Ends with the guard, which is killed below if it does not end by itself.
+            thread::spawn(move || says.send(io::copy(&mut { output }, &mut io::sink())));
+            let _ = ended.recv_timeout(GOODBYE);
         }
         let _ = child.kill();
         let _ = child.wait();

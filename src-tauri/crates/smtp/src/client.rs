@@ -19,6 +19,7 @@ mod outcome;
 mod profile;
 mod reply;
 mod sasl;
+mod several;
 mod stuffing;
 mod transaction;
 mod transcript;

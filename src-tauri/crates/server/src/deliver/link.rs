@@ -7,7 +7,7 @@ mod hop;
 mod probe;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
 use std::io;
@@ -392,7 +392,7 @@ impl Link {
             Some(why) => format!("{} with {}, certificate: {why}", tls.version, tls.cipher),
         };
         self.note(Phase::Tls, &text, watch);
-        let private = tls.verified || hop.tls.mode != TlsMode::Opportunistic;
+        let private = tls.verified || hop.tls.takes_any;
         self.summary.tls = Some(tls);
         self.socket = Some(socket);
         Ok(private)

@@ -94,6 +94,13 @@ pub fn file_name(accepted_at_ms: i64, message: i64, host: &str) -> String {
 /// # Errors
 /// What the disk says; then nothing of the copy is left, as far as the disk still obeys.
 pub fn write(root: &Path, copy: &Copy, message: &Message<'_>) -> io::Result<()> {
+    if copy.mailbox.is_empty() {
+        // It would become a file of the folder above all mailboxes, which nobody reads.
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the recipient has no mailbox",
+        ));
+    }
     let maildir = root.join(&copy.mailbox);
     match put(&maildir, copy, message) {
         // The mailbox is new, or somebody removed it: it is made, once.
@@ -268,6 +275,15 @@ mod tests {
         let content = content(b"x");
         let message = Message::new(&content, "n").unwrap();
         assert!(write(root.path(), &copy("bob"), &message).is_err());
+    }
+
+    #[test]
+    fn nothing_is_written_for_nobody() {
+        let root = tempfile::tempdir().unwrap();
+        let content = content(b"x");
+        let message = Message::new(&content, "n").unwrap();
+        assert!(write(root.path(), &copy(""), &message).is_err());
+        assert!(files(root.path()).is_empty());
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub async fn route(
                 protocol: Protocol::Smtp,
                 mode: TlsMode::Opportunistic,
                 trusted: trust.any().map_err(no_tls)?,
+                takes_any: false,
                 auth: None,
                 helo: host_name(settings),
             };
@@ -97,12 +98,14 @@ async fn relay(
         ));
     };
     let auth = relay_login(delivery, password)?;
-    let (mode, trusted) = relay_tls(delivery, trust)?;
+    let (mode, certificate) = relay_tls(delivery);
     let targets = named("relay", &host, delivery.relay_port, names, around).await?;
     let manner = Manner {
         protocol: Protocol::Smtp,
         mode,
-        trusted,
+        trusted: trust.by(certificate).map_err(no_tls)?,
+        // Only where encryption is insisted on, the choice of the certificate is the admin's own.
+        takes_any: delivery.relay_tls && *certificate == RelayCertificate::Any,
         auth,
         helo: host_name(settings),
     };
@@ -129,18 +132,17 @@ fn relay_login(
     }))
 }
 
-fn relay_tls(delivery: &Delivery, trust: &Trust) -> Result<(TlsMode, Trusted), Trouble> {
+fn relay_tls(delivery: &Delivery) -> (TlsMode, &RelayCertificate) {
     let implicit = delivery.relay_tls_is_implicit();
     // Where encryption is not insisted on, a certificate is not either: whoever could show a false one could as well
     // hide that there is encryption at all.
-    let (mode, certificate) = match (delivery.relay_tls, implicit) {
+    match (delivery.relay_tls, implicit) {
         (true, true) => (TlsMode::Implicit, &delivery.relay_certificate),
         (true, false) => (TlsMode::Starttls, &delivery.relay_certificate),
         // Such a port has no unencrypted way.
         (false, true) => (TlsMode::Implicit, &RelayCertificate::Any),
         (false, false) => (TlsMode::Opportunistic, &RelayCertificate::Any),
-    };
-    Ok((mode, trust.by(certificate).map_err(no_tls)?))
+    }
 }
 
 async fn mailbox(
@@ -160,6 +162,7 @@ async fn mailbox(
         protocol: Protocol::Lmtp,
         mode: TlsMode::Never,
         trusted: trust.any().map_err(no_tls)?,
+        takes_any: false,
         auth: None,
         helo: host_name(settings),
     };
@@ -232,6 +235,8 @@ struct Manner {
     protocol: Protocol,
     mode: TlsMode,
     trusted: Trusted,
+    /// As [`HopTls::takes_any`].
+    takes_any: bool,
     auth: Option<HopAuth>,
     helo: Domain,
 }
@@ -251,6 +256,7 @@ impl Manner {
             config: self.trusted.config.clone(),
             name: server_name(&name, &at),
             judge: self.trusted.judge.clone(),
+            takes_any: self.takes_any,
         };
         Hop {
             name,

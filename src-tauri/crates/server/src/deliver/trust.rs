@@ -19,7 +19,7 @@ mod words;
 
 pub use words::{explain, fingerprint_seen};
 
-use verifier::{Anything, Pinned, Rooted};
+use verifier::Question;
 
 /// Sessions kept for resumption in each configuration; one holds the other server's certificates.
 const SESSIONS: usize = 64;
@@ -102,7 +102,10 @@ impl Trust {
         let mut built = self.lock();
         let config = match &built.any {
             Some(config) => config.clone(),
-            None => built.any.insert(self.config(Arc::new(Anything))?).clone(),
+            None => built
+                .any
+                .insert(self.config(Question::nothing(&self.provider))?)
+                .clone(),
         };
         let judge = Some(Arc::new(Judge(self.clone())));
         Ok(Trusted { config, judge })
@@ -113,8 +116,8 @@ impl Trust {
         if let Some(config) = &built.verify {
             return Ok(config.clone());
         }
-        let rooted = Rooted(self.roots(&mut built)?);
-        Ok(built.verify.insert(self.config(Arc::new(rooted))?).clone())
+        let rooted = Question::Rooted(self.roots(&mut built)?);
+        Ok(built.verify.insert(self.config(rooted)?).clone())
     }
 
     fn pin(&self, sha256: &str) -> Result<Arc<ClientConfig>, String> {
@@ -124,9 +127,9 @@ impl Trust {
         {
             return Ok(config.clone());
         }
-        let pinned = Pinned::new(sha256, &self.provider)
+        let pinned = Question::pinned(sha256, &self.provider)
             .ok_or("the chosen fingerprint is not 64 hex digits")?;
-        let config = self.config(Arc::new(pinned))?;
+        let config = self.config(pinned)?;
         built.pin = Some((sha256.to_owned(), config.clone()));
         Ok(config)
     }
@@ -147,12 +150,12 @@ impl Trust {
     }
 
     /// TLS 1.2 and 1.3 (RFC 8996 retires what is older), no certificate of our own.
-    fn config(&self, verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, String> {
+    fn config(&self, question: Question) -> Result<Arc<ClientConfig>, String> {
         let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(Arc::new(question))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Arc::new(config))

@@ -6,7 +6,7 @@ use super::transcript::one_line;
 use crate::reply::Reply;
 
 /// Longest text of a trouble in characters.
-const MAX_TEXT: usize = 500;
+pub(super) const MAX_TEXT: usize = 500;
 /// Longest reply that is kept with it in characters.
 const MAX_REPLY: usize = 2000;
 

@@ -67,7 +67,7 @@ pub struct Mail {
     pub sender: ReversePath,
     /// Octets of the message.
     pub size: u64,
-    /// The message holds octets above 127.
+    /// The body holds octets above 127.
     pub eight_bit: bool,
     /// The headers need SMTPUTF8; addresses are looked at apart from this.
     pub smtputf8: bool,

@@ -17,7 +17,7 @@ use super::*;
 use crate::address::Address;
 use crate::command::{Notify, RcptParameters, Ret};
 use crate::domain::Domain;
-use crate::session::tests::{expand, unescape};
+use crate::session::tests::{check_with, expand, lines_of, unescape};
 
 pub(super) fn profile(words: &str) -> Profile {
     let mut profile = Profile {
@@ -177,10 +177,7 @@ fn words(trouble: &Trouble) -> String {
 fn play(dialogue: &str) -> Vec<String> {
     let mut played: Option<Played> = None;
     let mut went = Vec::new();
-    for line in dialogue
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-    {
+    for line in lines_of(dialogue) {
         let (mark, text) = line.split_once(' ').unwrap_or((line, ""));
         if let "C:" | "c:" | "C~" | ">" | "=" = mark {
             continue;
@@ -223,15 +220,7 @@ fn play(dialogue: &str) -> Vec<String> {
 }
 
 fn check(file: &str) {
-    for dialogue in file.split("\n## ").skip(1) {
-        let (title, body) = dialogue.split_once('\n').unwrap();
-        let want: Vec<&str> = body
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-            .collect();
-        let went = play(body);
-        assert!(went == want, "{title}; it went:\n{}\n", went.join("\n"));
-    }
+    check_with(file, play);
 }
 
 #[test]

@@ -144,8 +144,9 @@ impl Client {
             let text =
                 format!("the sender's address is international, and {peer} does not know those");
             Trouble::new((5, 6, 7), text)
-        } else if mail.eight_bit && !can.eight_bit && !can.smtputf8 {
-            // RFC 6152 §3: sending it as it is would be a lie, and changing it breaks signatures.
+        } else if mail.eight_bit && !can.eight_bit {
+            // RFC 6152 §3: sending it as it is would be a lie, and changing it breaks signatures. SMTPUTF8 alone is about
+            // headers; a server that has it must offer 8BITMIME as well (RFC 6531 §3.1), and one that does not takes none.
             let text = format!("the message holds 8-bit text, and {peer} takes only 7-bit text");
             Trouble::new((5, 6, 3), text)
         } else {

@@ -77,13 +77,15 @@ impl Transcript {
     }
 }
 
-/// A text as one line of at most `longest` characters.
+/// A text as one line of at most `longest` characters: nothing in it ends the line, commands a terminal, or turns the
+/// letters around it the other way.
 pub(super) fn one_line(text: &str, longest: usize) -> String {
     let mut line: String = text
         .chars()
         .take(longest)
         .map(|c| match c {
             _ if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
+            _ if turns_letters(c) => char::REPLACEMENT_CHARACTER,
             _ => c,
         })
         .collect();
@@ -92,6 +94,11 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// The characters with `Bidi_Control` (UAX #9 §2): unseen, they change in which order the others are shown.
+fn turns_letters(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -110,5 +117,16 @@ mod tests {
         let new: Vec<&Line> = transcript.since(place).collect();
         assert!(new.len() == 1 && new[0].text.chars().count() == MAX_CHARS);
         assert_eq!(transcript.lines().next().unwrap().text, "11  ");
+    }
+
+    #[test]
+    fn nothing_unseen_is_left_in_a_line() {
+        let line = one_line("a\u{0}b\u{1b}[2Jc\u{9b}d\u{2028}e\r\n", 50);
+        assert_eq!(line, "a b [2Jc d e  ");
+        for turns in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
+            assert_eq!(one_line(&format!("a{turns}b"), 50), "a\u{fffd}b", "{turns:?}");
+        }
+        // What belongs to a script stays, also where it runs from right to left.
+        assert_eq!(one_line("שלום \u{200d}ä", 50), "שלום \u{200d}ä");
     }
 }

@@ -211,10 +211,7 @@ impl Played {
 fn play(dialogue: &str) -> Vec<String> {
     let mut played: Option<Played> = None;
     let mut went = Vec::new();
-    for line in dialogue
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-    {
+    for line in lines_of(dialogue) {
         let (mark, text) = line.split_once(' ').unwrap_or((line, ""));
         if let "S:" | "?" | "=" = mark {
             continue;
@@ -239,16 +236,24 @@ fn play(dialogue: &str) -> Vec<String> {
     went
 }
 
-fn check(file: &str) {
+/// The lines of a dialogue that are not empty and no remark.
+pub(crate) fn lines_of(dialogue: &str) -> impl Iterator<Item = &str> {
+    let lines = dialogue.lines();
+    lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
+
+/// Plays the dialogues of a file and compares how they went.
+pub(crate) fn check_with(file: &str, play: fn(&str) -> Vec<String>) {
     for dialogue in file.split("\n## ").skip(1) {
         let (title, body) = dialogue.split_once('\n').unwrap();
-        let want: Vec<&str> = body
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-            .collect();
+        let want: Vec<&str> = lines_of(body).collect();
         let went = play(body);
         assert!(went == want, "{title}; it went:\n{}\n", went.join("\n"));
     }
+}
+
+fn check(file: &str) {
+    check_with(file, play);
 }
 
 #[test]

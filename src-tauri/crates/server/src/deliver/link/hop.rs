@@ -63,6 +63,9 @@ pub struct HopTls {
     pub name: ServerName<'static>,
     /// Where `config` asks nothing: tells afterwards what the certificate was worth.
     pub judge: Option<Arc<Judge>>,
+    /// The admin said that any certificate is good enough, knowing that whoever is on the way can then read the password.
+    /// Where this is false, a certificate that proves nothing protects no password.
+    pub takes_any: bool,
 }
 
 /// Who we are for a hop.
@@ -100,7 +103,7 @@ pub struct Outgoing {
     pub body: Arc<dyn Body>,
     /// Its octets, all that `body` has.
     pub size: u64,
-    /// It holds octets above 127.
+    /// Its body holds octets above 127.
     pub eight_bit: bool,
     /// Its headers need SMTPUTF8.
     pub smtputf8: bool,

@@ -1,6 +1,6 @@
 //! Links against a scripted hop.
 
-mod scripted;
+pub(crate) mod scripted;
 mod tls;
 mod waits;
 
@@ -45,7 +45,7 @@ pub(super) fn mail(body: &str, recipients: &[&str]) -> Outgoing {
 }
 
 /// The outcome in few words: kind, status, what concerns the hop.
-pub(super) fn words(outcome: &Outcome) -> String {
+pub(crate) fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Delivered { reply, .. } => format!("delivered {reply}"),
         Outcome::Deferred(trouble) => format!("deferred {}", short(trouble)),

@@ -20,6 +20,17 @@ fn relayed() -> Settings {
     settings
 }
 
+fn domain(name: &str) -> Destination {
+    Destination::Domain(name.into())
+}
+
+/// `third.example` with one mail server of that name.
+fn third(mx: &str) -> Fake {
+    Fake::default()
+        .mx("third.example", &[(10, mx)])
+        .host(mx, &["127.0.0.7"])
+}
+
 fn relay_dns() -> Fake {
     Fake::default().host("relay.example", &["127.0.0.7", "127.0.0.8"])
 }
@@ -49,16 +60,10 @@ fn status(result: Result<Vec<Hop>, Trouble>) -> (u8, u8, u16) {
 
 #[tokio::test]
 async fn a_domain_is_reached_with_encryption_where_it_is_offered() {
-    let names = Fake::default()
-        .mx("third.example", &[(10, "mx.third.example")])
-        .host("mx.third.example", &["127.0.0.7"]);
-    let hops = ask(
-        Destination::Domain("third.example".into()),
-        &settings(),
-        &names,
-    )
-    .await
-    .unwrap();
+    let names = third("mx.third.example");
+    let hops = ask(domain("third.example"), &settings(), &names)
+        .await
+        .unwrap();
     let hop = &hops[0];
     assert_eq!(address(hop), "127.0.0.7:25");
     assert_eq!(hop.name, "mx.third.example");
@@ -73,16 +78,10 @@ async fn a_domain_is_reached_with_encryption_where_it_is_offered() {
 async fn the_port_of_direct_delivery_can_be_chosen() {
     let mut settings = settings();
     settings.delivery.direct_port = 2525;
-    let names = Fake::default()
-        .mx("third.example", &[(10, "mx.third.example")])
-        .host("mx.third.example", &["127.0.0.7"]);
-    let hops = ask(
-        Destination::Domain("third.example".into()),
-        &settings,
-        &names,
-    )
-    .await
-    .unwrap();
+    let names = third("mx.third.example");
+    let hops = ask(domain("third.example"), &settings, &names)
+        .await
+        .unwrap();
     assert_eq!(address(&hops[0]), "127.0.0.7:2525");
 }
 
@@ -93,9 +92,7 @@ async fn an_address_literal_needs_no_dns() {
         ("[127.0.0.7]", "127.0.0.7:25"),
         ("[IPv6:2001:db8::1]", "[2001:db8::1]:25"),
     ] {
-        let hops = ask(Destination::Domain(literal.into()), &settings(), &names)
-            .await
-            .unwrap();
+        let hops = ask(domain(literal), &settings(), &names).await.unwrap();
         assert_eq!(hops.len(), 1);
         assert_eq!(address(&hops[0]), place);
     }
@@ -105,12 +102,7 @@ async fn an_address_literal_needs_no_dns() {
 async fn our_own_address_as_a_literal_is_a_loop() {
     let mut settings = settings();
     settings.delivery.direct_port = 2500;
-    let result = ask(
-        Destination::Domain("[127.0.0.1]".into()),
-        &settings,
-        &Fake::default(),
-    )
-    .await;
+    let result = ask(domain("[127.0.0.1]"), &settings, &Fake::default()).await;
     assert_eq!(status(result), (5, 4, 6));
 }
 
@@ -143,6 +135,29 @@ async fn the_relay_is_encrypted_as_the_settings_say() {
             .unwrap();
         assert_eq!(hops[0].tls.mode, expected, "{tls} {mode:?} {port}");
         assert_eq!(hops[0].tls.judge.is_some(), !tls, "{tls} {mode:?} {port}");
+    }
+}
+
+#[tokio::test]
+async fn any_certificate_is_the_admins_word_only_where_encryption_is_insisted_on() {
+    use RelayCertificate::{Any, Pin, Verify};
+    for (tls, port, certificate, takes_any) in [
+        (true, 465, Any, true),
+        (true, 587, Any, true),
+        (false, 465, Any, false),
+        (false, 587, Any, false),
+        (false, 465, Verify, false),
+        (true, 465, Pin("ab".repeat(32)), false),
+    ] {
+        let mut settings = relayed();
+        settings.delivery.relay_tls = tls;
+        settings.delivery.relay_port = port;
+        settings.delivery.relay_certificate = certificate.clone();
+        let hops = ask(Destination::Relay, &settings, &relay_dns())
+            .await
+            .unwrap();
+        let found = hops[0].tls.takes_any;
+        assert_eq!(found, takes_any, "{tls} {port} {certificate:?}");
     }
 }
 
@@ -222,15 +237,9 @@ async fn mailboxes_elsewhere_are_reached_over_lmtp_in_clear() {
 
 #[tokio::test]
 async fn a_name_that_cannot_stand_in_a_certificate_is_checked_by_its_address() {
-    let names = Fake::default()
-        .mx("third.example", &[(10, "mx host.example")])
-        .host("mx host.example", &["127.0.0.7"]);
-    let hops = ask(
-        Destination::Domain("third.example".into()),
-        &settings(),
-        &names,
-    )
-    .await
-    .unwrap();
+    let names = third("mx host.example");
+    let hops = ask(domain("third.example"), &settings(), &names)
+        .await
+        .unwrap();
     assert_eq!(hops[0].tls.name.to_str(), "127.0.0.7");
 }

@@ -30,7 +30,7 @@ enum Listener {
 }
 
 /// A scripted hop at work.
-pub(super) struct Script {
+pub(crate) struct Script {
     at: HopAddress,
     heard: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
@@ -41,7 +41,7 @@ pub(super) struct Script {
 
 impl Script {
     /// Where it is, without TLS.
-    pub(super) fn hop(&self) -> Hop {
+    pub(crate) fn hop(&self) -> Hop {
         Hop {
             name: "mx.test".to_owned(),
             at: self.at.clone(),
@@ -51,6 +51,7 @@ impl Script {
                 config: Trust::new().any().unwrap().config,
                 name: "mx.test".try_into().unwrap(),
                 judge: None,
+                takes_any: false,
             },
             auth: None,
             helo: smtp::Domain::parse("us.test").unwrap(),
@@ -58,19 +59,19 @@ impl Script {
     }
 
     /// Waits until the script is through, and closes.
-    pub(super) async fn finished(self) {
+    pub(crate) async fn finished(self) {
         self.task.await.unwrap();
     }
 
     /// All lines that came, once the script is through.
-    pub(super) async fn heard(self) -> Vec<String> {
+    pub(crate) async fn heard(self) -> Vec<String> {
         self.task.await.unwrap();
         self.heard.lock().unwrap().clone()
     }
 }
 
 /// Starts a hop.
-pub(super) async fn script(text: &str) -> Script {
+pub(crate) async fn script(text: &str) -> Script {
     let folder = tempfile::tempdir().unwrap();
     let (text, unix) = match text.strip_prefix("U:\n") {
         Some(text) => (text.to_owned(), true),

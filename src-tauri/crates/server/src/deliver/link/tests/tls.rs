@@ -73,23 +73,43 @@ async fn a_certificate_nobody_vouches_for_is_enough_where_tls_is_a_wish() {
 
 #[tokio::test]
 async fn but_not_for_a_password() {
-    let text = format!("{OFFER}S: 220 go\nL:\n{INSIDE}C: QUIT\n");
-    let script = script(&text).await;
-    let mut hop = hop(&script, TlsMode::Opportunistic, false);
-    hop.tls.name = "other.test".try_into().unwrap();
-    login(&mut hop);
-    let trouble = open(&hop).await.unwrap_err();
-    assert_eq!(
-        (short(&trouble).as_str(), trouble.phase),
-        ("4.7.11 hop", Phase::Auth)
-    );
-    assert!(
-        !script
-            .heard()
-            .await
-            .iter()
-            .any(|line| line.starts_with("AUTH"))
-    );
+    for (mode, text) in [
+        (
+            TlsMode::Opportunistic,
+            format!("{OFFER}S: 220 go\nL:\n{INSIDE}C: QUIT\n"),
+        ),
+        (
+            TlsMode::Implicit,
+            format!("L:\nS: 220 mx.test\n{INSIDE}C: QUIT\n"),
+        ),
+    ] {
+        let script = script(&text).await;
+        let mut hop = hop(&script, mode, false);
+        hop.tls.name = "other.test".try_into().unwrap();
+        login(&mut hop);
+        let trouble = open(&hop).await.unwrap_err();
+        assert_eq!(
+            (short(&trouble).as_str(), trouble.phase),
+            ("4.7.11 hop", Phase::Auth)
+        );
+        let heard = script.heard().await;
+        assert!(!heard.iter().any(|line| line.starts_with("AUTH")));
+    }
+}
+
+#[tokio::test]
+async fn the_admins_word_sends_the_password_there_as_well() {
+    let text = format!("L:\nS: 220 mx.test\n{INSIDE}C: AUTH PLAIN \nS: 235 ok\n");
+    for (takes_any, in_clear) in [(true, false), (false, true)] {
+        let script = script(&text).await;
+        let mut hop = hop(&script, TlsMode::Implicit, false);
+        hop.tls.name = "other.test".try_into().unwrap();
+        hop.tls.takes_any = takes_any;
+        login(&mut hop);
+        hop.auth.as_mut().unwrap().in_clear = in_clear;
+        let summary = open(&hop).await.unwrap().summary();
+        assert!(summary.authenticated && !summary.tls.unwrap().verified);
+    }
 }
 
 #[tokio::test]
