@@ -9,6 +9,8 @@ mod database;
 mod disks;
 #[path = "bad_input/ports.rs"]
 mod ports;
+#[path = "bad_input/storing.rs"]
+mod storing;
 
 use std::fs;
 use std::path::PathBuf;

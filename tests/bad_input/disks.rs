@@ -10,6 +10,7 @@ use postroom_tests::{Daemon, Dialogue, Maildir, Reply, verb};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::storing::{nothing_is_the_matter, says_that_storing_fails};
 use super::{ALICE, ALICE_ADDRESS, STRANGER, VERBS};
 
 const MEGABYTE: u64 = 1024 * 1024;
@@ -29,7 +30,7 @@ fn no_disk() -> Result<()> {
 }
 
 /// A message of about so many octets that says its number.
-fn letter(number: usize, size: usize) -> String {
+pub fn letter(number: usize, size: usize) -> String {
     let mut text = format!("Subject: letter {number}\n\n");
     while text.len() < size {
         text.push_str("All work and no play makes Jack a dull boy.\n");
@@ -66,7 +67,7 @@ fn fill_in_the_middle(
 }
 
 /// Each message that was taken is there once and whole, and nothing else is.
-fn holds_exactly(mail: &Maildir, count: usize) -> Result<()> {
+pub fn holds_exactly(mail: &Maildir, count: usize) -> Result<()> {
     let messages = mail.messages()?;
     ensure!(
         messages.len() == count,
@@ -188,8 +189,10 @@ fn a_full_data_disk_refuses_for_now_loses_nothing_and_takes_mail_again_when_ther
     taken += send_until_refused(&mut guest, 1000)?;
     verb(&data, &["settings", "set", "general.max_hops", "31"])?
         .refused_with(&["full", "Make room"])?;
+    says_that_storing_fails(&daemon, "full", "is full; make room on it")?;
 
     fs::remove_file(ballast)?;
+    nothing_is_the_matter(&daemon)?;
     for size in [1000, 1_000_000] {
         let reply = guest.send_message(STRANGER, ALICE_ADDRESS, &letter(0, size))?;
         ensure!(reply.code == 250, "{reply}");

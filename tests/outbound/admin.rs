@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use postroom_tests::machine::{free_port, until};
-use postroom_tests::{Act, At, Hop, Manner};
+use postroom_tests::{Act, At, Hop, Manner, verb};
 
 use crate::office::relay;
 use crate::{ALICE_ADDRESS, Office, Row, letter};
@@ -44,10 +44,24 @@ fn held_mail_is_kept_back_until_it_is_released() -> Result<()> {
     let rows = office.queue()?;
     ensure!(of(&rows, BOB)?.state == "held", "{rows:?}");
     act(&office, "release", BOB)?;
-    act(&office, "retry", BOB)?;
     let taken = hop.wait_for(2)?;
     ensure!(taken[1].text().contains("Subject: to bob"));
     office.is_done_without_a_report()
+}
+
+#[test]
+fn numbers_that_are_not_in_the_queue_are_named_and_the_others_are_acted_on() -> Result<()> {
+    let (office, _) = waiting()?;
+    let data = office.daemon.data_folder();
+    let bob = of(&office.queue()?, BOB)?.id.to_string();
+    for name in ["retry", "hold", "release", "return", "delete"] {
+        verb(&data, &["queue", name, "77"])?.refused_with(&["77 is not in the queue"])?;
+    }
+    let held = verb(&data, &["queue", "hold", "77", &bob])?;
+    ensure!(held.code == 1 && held.out == "1 recipient\n", "{held:?}");
+    ensure!(held.err.contains("77 is not in the queue"), "{held:?}");
+    ensure!(of(&office.queue()?, BOB)?.state == "held");
+    Ok(())
 }
 
 #[test]

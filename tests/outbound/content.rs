@@ -25,6 +25,17 @@ fn lacking(extension: &str, mail: &str, to: &str, message: &str) -> Result<Repor
     Ok(report)
 }
 
+/// Alice sends Bob a letter of so many lines of 17 octets; returns it.
+fn submit_large(office: &Office, lines: usize) -> Result<String> {
+    let large = letter("large") + &"0123456789abcdef\n".repeat(lines);
+    office.submit(
+        &format!("MAIL FROM:<{ALICE_ADDRESS}>"),
+        &[&format!("RCPT TO:<{BOB}>")],
+        &large,
+    )?;
+    Ok(large)
+}
+
 #[test]
 fn a_message_larger_than_the_hop_takes_comes_back() -> Result<()> {
     let hop = Hop::start()?;
@@ -33,12 +44,7 @@ fn a_message_larger_than_the_hop_takes_comes_back() -> Result<()> {
         manner.extensions.push("SIZE 10000".into());
     });
     let office = Office::relaying_to(&hop)?;
-    let large = format!("{}{}", letter("large"), "0123456789abcdef\n".repeat(1_000));
-    office.submit(
-        &format!("MAIL FROM:<{ALICE_ADDRESS}>"),
-        &[&format!("RCPT TO:<{BOB}>")],
-        &large,
-    )?;
+    submit_large(&office, 1_000)?;
     let report = office.report()?;
     report.says(BOB, "failed", "5.3.4")?;
     ensure!(report.words.contains("10000"), "{}", report.words);
@@ -297,16 +303,7 @@ fn the_size_that_is_announced_is_the_size_that_comes() -> Result<()> {
 fn a_message_of_ten_megabytes_gets_through() -> Result<()> {
     let hop = Hop::start()?;
     let office = Office::relaying_to(&hop)?;
-    let large = format!(
-        "{}{}",
-        letter("large"),
-        "0123456789abcdef\n".repeat(600_000)
-    );
-    office.submit(
-        &format!("MAIL FROM:<{ALICE_ADDRESS}>"),
-        &[&format!("RCPT TO:<{BOB}>")],
-        &large,
-    )?;
+    let large = submit_large(&office, 600_000)?;
     let taken = hop.wait_for(1)?;
     ensure!(taken[0].text().ends_with(&large));
     office.is_done_without_a_report()
@@ -320,16 +317,7 @@ fn a_hop_that_refuses_in_the_middle_of_the_message_is_heard() -> Result<()> {
         Act::Raw("354 go on\r\n552 5.3.4 that is too much\r\n".into()),
     );
     let office = Office::relaying_to(&hop)?;
-    let large = format!(
-        "{}{}",
-        letter("large"),
-        "0123456789abcdef\n".repeat(600_000)
-    );
-    office.submit(
-        &format!("MAIL FROM:<{ALICE_ADDRESS}>"),
-        &[&format!("RCPT TO:<{BOB}>")],
-        &large,
-    )?;
+    submit_large(&office, 600_000)?;
     let report = office.report()?;
     report.says(BOB, "failed", "5.3.4")?;
     ensure!(

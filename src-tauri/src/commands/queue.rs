@@ -29,6 +29,6 @@ pub(crate) async fn queue_act(
     which: QueueWhich,
 ) -> Result<u64, Failure> {
     shell
-        .ask(move |control| control.queue_act(act, &which))
+        .ask(move |control| Ok(control.queue_act(act, &which)?.changed))
         .await
 }

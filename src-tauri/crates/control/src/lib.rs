@@ -24,7 +24,9 @@ pub use failure::{Failure, FailureKind};
 pub use first_run::{DnsCheck, Identity, PortCheck};
 pub use journal::{Entry, JournalFilter, JournalPage, Summary};
 pub use overview::{Notice, Overview, PausedDestination, QueueGlance, TopRefusal};
-pub use queue::{QueueAct, QueueAttempt, QueueEntry, QueueFilter, QueuePage, QueueRow, QueueWhich};
+pub use queue::{
+    QueueAct, QueueActed, QueueAttempt, QueueEntry, QueueFilter, QueuePage, QueueRow, QueueWhich,
+};
 pub use relay::RelayPasswordStatus;
 pub use relay_test::{RelayStep, RelayTest, SeenCertificate, StepName, StepResult};
 pub use server::relay_password::{Keychain, KeychainError};

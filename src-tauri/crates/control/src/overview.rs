@@ -222,7 +222,9 @@ impl Control {
 fn server_notices(status: &Status) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(problem) = &status.problem {
-        let severity = if status.state == "running" {
+        // It runs, but takes no mail.
+        let takes_none = problem.code == "storage_failing";
+        let severity = if status.state == "running" && !takes_none {
             "warning"
         } else {
             "error"
@@ -323,6 +325,31 @@ impl From<Blocked> for BlockedAddress {
             failures: blocked.failures,
             until_ms: blocked.until_ms,
             last_login: blocked.last_login,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use settings::Problem;
+    use store::DataDir;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_takes_no_mail_is_an_error_though_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let control = Control::open(&DataDir::new(folder.path())).unwrap();
+        let mut status = control.status().unwrap();
+        status.state = "running".into();
+        for (code, severity) in [
+            ("storage_failing", "error"),
+            ("queue_behind", "warning"),
+            ("spool_damaged", "warning"),
+        ] {
+            status.problem = Some(Problem::new("", code, "words"));
+            let notices = server_notices(&status);
+            assert_eq!((&*notices[0].code, &*notices[0].severity), (code, severity));
         }
     }
 }

@@ -33,6 +33,10 @@ pub struct QueueFilter {
     pub state: String,
     /// Only this destination: mailbox, relay or domain:NAME.
     pub destination: Option<String>,
+    /// Only those up to this number: the highest of the list that a person saw, so that what they do touches nothing
+    /// that came later.
+    #[ts(optional = nullable)]
+    pub up_to: Option<i64>,
 }
 
 /// One recipient of a message in the queue.
@@ -133,6 +137,38 @@ pub enum QueueWhich {
     Matching(QueueFilter),
 }
 
+/// What was done to recipients in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueActed {
+    /// Recipients that it changed.
+    pub changed: u64,
+    /// Numbers that were named and are not in the queue.
+    pub gone: Vec<i64>,
+    /// Recipients that are being sent at the moment and were left alone.
+    pub under_way: Vec<i64>,
+}
+
+impl QueueActed {
+    /// What was named and could not be acted on, as a refusal.
+    pub(crate) fn refusal(&self) -> Option<Failure> {
+        let under_way = |id: &i64| {
+            Problem::new(
+                "id",
+                "under_way",
+                format!("{id} is being sent at this moment, so nothing was done to it; what becomes of it is known within minutes"),
+            )
+            .arg("value", id)
+        };
+        let problems: Vec<Problem> = self
+            .gone
+            .iter()
+            .map(|id| not_in_queue(*id))
+            .chain(self.under_way.iter().map(under_way))
+            .collect();
+        (!problems.is_empty()).then(|| Failure::problems(problems))
+    }
+}
+
 impl Control {
     /// Lists recipients in the queue, newest first: those that follow on the number `after`
     /// where it is given, at most `limit` (and 500).
@@ -171,7 +207,7 @@ impl Control {
             let ours = queue::head(conn, row.message)?.unwrap_or_default();
             Ok(Some((row, attempts, ours)))
         })?;
-        let (row, attempts, ours) = found.ok_or_else(|| gone(id))?;
+        let (row, attempts, ours) = found.ok_or_else(|| Failure::problem(not_in_queue(id)))?;
         Ok(QueueEntry {
             head: self.head(&row, &ours),
             attempts: attempts.into_iter().map(Into::into).collect(),
@@ -201,12 +237,12 @@ impl Control {
         String::from_utf8_lossy(&head).replace('\r', "")
     }
 
-    /// Does something with recipients in the queue; returns how many it changed. One that is being sent at the moment is
-    /// left alone: what becomes of it is known soon.
+    /// Does something with recipients in the queue. One that is being sent at the moment is left alone: what becomes of it
+    /// is known soon.
     ///
     /// # Errors
     /// Too many numbers, a filter that is none, or the disk. Nothing was changed then.
-    pub fn queue_act(&self, act: QueueAct, which: &QueueWhich) -> Result<u64, Failure> {
+    pub fn queue_act(&self, act: QueueAct, which: &QueueWhich) -> Result<QueueActed, Failure> {
         let which = match which {
             QueueWhich::Ids(ids) if ids.len() > MAX_IDS => {
                 return Err(Failure::problem(
@@ -226,17 +262,21 @@ impl Control {
             QueueWhich::Matching(filter) => Which::Matching(filter.checked()?),
         };
         let act = Act::from(act);
-        let (changed, files) = self
+        let acted = self
             .store
             .write_blocking(move |tx| queue::act(tx, act, &which, clock::now_ms()))?;
         let spool = self.store.data_dir().spool();
-        for name in files {
+        for name in acted.files {
             // What cannot be removed now is removed at the server's next start.
             if let Err(error) = std::fs::remove_file(spool.join(&name)) {
                 tracing::warn!("{name} stays in the spool for now: {error}");
             }
         }
-        Ok(changed as u64)
+        Ok(QueueActed {
+            changed: acted.changed as u64,
+            gone: acted.gone,
+            under_way: acted.under_way,
+        })
     }
 }
 
@@ -252,15 +292,13 @@ fn header_block(start: &[u8]) -> &[u8] {
     start.get(..end).unwrap_or_default()
 }
 
-fn gone(id: i64) -> Failure {
-    Failure::problem(
-        Problem::new(
-            "id",
-            "not_in_queue",
-            format!("{id} is not in the queue any more; the mail log tells what became of it"),
-        )
-        .arg("value", id),
+fn not_in_queue(id: i64) -> Problem {
+    Problem::new(
+        "id",
+        "not_in_queue",
+        format!("{id} is not in the queue, or not any more; the mail log tells what became of it"),
     )
+    .arg("value", id)
 }
 
 impl QueueFilter {
@@ -280,6 +318,7 @@ impl QueueFilter {
             text: self.text.clone(),
             state: if state == "all" { "" } else { state }.to_owned(),
             destination: self.destination.clone(),
+            up_to: self.up_to,
         })
     }
 }

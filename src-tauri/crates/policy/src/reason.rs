@@ -86,6 +86,8 @@ pub enum Reason {
     },
     AutoForwarded,
     StorageFull,
+    StorageUnwritable,
+    StorageBusy,
     StorageFailed,
 }
 
@@ -237,11 +239,23 @@ impl Reason {
                 (7, 1),
                 "automatic forwarding is disabled on this server".into(),
             ),
+            // RFC 5321 §4.2.3: 452 for all three, so that the client keeps the message and comes again.
             R::StorageFull => (
                 452,
                 (3, 1),
                 "insufficient system storage, try again later".into(),
             ),
+            R::StorageUnwritable => (
+                452,
+                (3, 1),
+                "mail cannot be written to the disk at present, try again later".into(),
+            ),
+            R::StorageBusy => (
+                452,
+                (3, 1),
+                "the mail database is busy, try again later".into(),
+            ),
+            // A defect of this program, not of its disk.
             R::StorageFailed => (
                 451,
                 (3, 0),
@@ -276,6 +290,8 @@ impl Reason {
             | R::PasswordCheckUnavailable
             | R::HeaderTooLarge
             | R::StorageFull
+            | R::StorageUnwritable
+            | R::StorageBusy
             | R::StorageFailed => return None,
             R::AuthNotEnabled
             | R::AuthenticationRequired

@@ -23,6 +23,7 @@ mod session;
 mod shared;
 mod snapshot;
 pub mod status;
+mod storing;
 mod stream;
 pub mod supervisor;
 pub mod tls;

@@ -6,12 +6,14 @@
 //! up.
 
 mod lanes;
+mod load;
 pub(crate) mod mail;
 pub(crate) mod mailbox;
 mod outbound;
 pub(crate) mod report;
 mod runner;
 mod settle;
+mod ways;
 
 use std::sync::Arc;
 
@@ -107,7 +109,7 @@ pub(crate) fn hand_on(
             Put::Taken => {}
             Put::Start => runner::start_worker(shared, &place),
             Put::Paused(job) => {
-                let back = outbound::put_back(Arc::clone(shared), place, job);
+                let back = settle::put_back(Arc::clone(shared), place, job);
                 shared.deliveries.spawn(back);
             }
         }

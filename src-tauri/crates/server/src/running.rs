@@ -6,6 +6,7 @@ pub(crate) mod requests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use settings::change::Effects;
 use settings::{Problem, Settings};
 use store::{Recovered, Store, StoreError, journal, login_failure, request, setting};
 use tokio::task::JoinHandle;
@@ -18,6 +19,7 @@ use crate::relay_password::Keychain;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::status::{State, Status};
+use crate::storing;
 use crate::supervisor::{Wish, Wishes};
 use crate::tls::{self, Certificates};
 
@@ -42,6 +44,8 @@ struct Running {
     listeners: Listeners,
     /// Delivers; ends after the last session.
     runner: JoinHandle<()>,
+    /// Tells whether mail can be stored; ends when the server stops.
+    watcher: JoinHandle<()>,
     since_ms: i64,
     seen: Option<i64>,
     /// What was done to the queue by hand, as far as the runner was told.
@@ -125,6 +129,7 @@ fn told(recovered: &Recovered) -> Option<Problem> {
                 aside.display()
             ),
         )
+        .arg("folder", aside.display().to_string())
     } else if recovered.gaps > 0 {
         Problem::new(
             "",
@@ -134,6 +139,7 @@ fn told(recovered: &Recovered) -> Option<Problem> {
                 recovered.gaps
             ),
         )
+        .arg("places", recovered.gaps.to_string())
     } else {
         return None;
     };
@@ -183,10 +189,12 @@ impl Running {
             }));
         }
         let runner = tokio::spawn(queue::run(Arc::clone(&shared)));
+        let watcher = tokio::spawn(storing::watch(Arc::clone(&shared)));
         Ok(Self {
             shared,
             listeners,
             runner,
+            watcher,
             since_ms: clock::now_ms(),
             seen: None,
             queue_changes: store.read(store::queue::changes).unwrap_or_default(),
@@ -284,9 +292,7 @@ impl Running {
                 }
                 let settings = snapshot.settings.clone();
                 self.shared.current.replace(snapshot);
-                if effects.routes {
-                    self.route_anew(&settings).await;
-                }
+                self.change_queue(effects, &settings).await;
             }
             Err(problem) if problem.code == UNREADABLE => return Err(problem),
             Err(problem) => self.problem = Some(problem),
@@ -295,9 +301,16 @@ impl Running {
         Ok(())
     }
 
-    /// What waits goes the ways of the new settings.
-    async fn route_anew(&mut self, settings: &Settings) {
-        if let Err(error) = self.shared.route_anew(settings).await {
+    /// The new settings hold for what waits as well.
+    async fn change_queue(&mut self, effects: Effects, settings: &Settings) {
+        let mut done = Ok(());
+        if effects.routes {
+            done = self.shared.route_anew(settings).await;
+        }
+        if effects.times {
+            done = done.and(self.shared.time_anew(settings).await);
+        }
+        if let Err(error) = done {
             self.problem = Some(storage(&error));
         }
     }
@@ -378,8 +391,12 @@ impl Running {
         if timeout(GRACE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time and were cut");
         }
+        self.shared.end.cancel();
         if let Err(error) = self.runner.await {
             tracing::error!("the queue fell over: {error}");
+        }
+        if let Err(error) = self.watcher.await {
+            tracing::error!("the look at the disk fell over: {error}");
         }
     }
 }

@@ -228,6 +228,10 @@ impl Conversation {
     }
 
     fn refuse(&mut self, reason: &Reason) -> Answer {
+        if let (Reason::StorageFull, Some(storage)) = (reason, self.facts.storage) {
+            let spool = self.shared.spool();
+            self.shared.storing.refused_for_room(storage.free, &spool);
+        }
         self.refusing = Some(reason.setting());
         if reason.closes() {
             Answer::Close(reason.reply())

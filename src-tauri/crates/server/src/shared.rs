@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use policy::Destination;
 use settings::{Mailbox, Settings};
 use smtp::Address;
 use smtp::client::Trouble;
+use store::queue::Times;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -13,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::clock;
 use crate::deliver::trust::Trust;
 use crate::machine::Machine;
 use crate::names::Names;
@@ -20,6 +23,7 @@ use crate::places::Places;
 use crate::queue::{Queue, mailbox};
 use crate::relay_password::{Keychain, RelayPassword};
 use crate::snapshot::{Current, Snapshot};
+use crate::storing::Storing;
 use crate::tls::Certificates;
 
 /// Password checks that run at once; each takes 19 MiB and a core for some 30 ms.
@@ -46,14 +50,18 @@ pub(crate) struct Shared {
     /// Entries of refused and abandoned sessions that wait to be written: fewer than the writer's queue holds, so that a
     /// flood of refusals never keeps an accepted message from its entry.
     pub journal_turns: Arc<Semaphore>,
-    /// Set when the server stops.
+    /// Set when the server stops: sessions end.
     pub stop: CancellationToken,
+    /// Set after the last session, which may have accepted something: those who deliver end.
+    pub end: CancellationToken,
     /// Owns the tasks of all sessions.
     pub sessions: TaskTracker,
     /// Deliveries under way.
     pub queue: Queue,
     /// Owns those who deliver.
     pub deliveries: TaskTracker,
+    /// Whether mail can be stored.
+    pub storing: Storing,
     /// What is asked of other servers' certificates.
     pub trust: Trust,
     /// The DNS, as deliveries ask it.
@@ -87,9 +95,11 @@ impl Shared {
             hashing: Semaphore::new(CHECKS_AT_ONCE),
             journal_turns: Arc::new(Semaphore::new(JOURNAL_TURNS)),
             stop: CancellationToken::new(),
+            end: CancellationToken::new(),
             sessions: TaskTracker::new(),
             queue,
             deliveries: TaskTracker::new(),
+            storing: Storing::default(),
             trust: Trust::new(),
             names,
             password,
@@ -127,9 +137,31 @@ impl Shared {
                         return None;
                     }
                     let address = Address::parse(address).ok()?;
-                    Some(policy::destination(&address, &settings).key())
+                    match policy::destination(&address, &settings) {
+                        // Whose mailbox it is, is found out at its turn.
+                        Destination::Mailbox => None,
+                        elsewhere => Some(elsewhere.key()),
+                    }
                 })
             })
+            .await?;
+        self.queue.look_again();
+        Ok(())
+    }
+
+    /// Messages are tried for another time: that holds for what waits as well.
+    ///
+    /// # Errors
+    /// When the queue cannot be written; the old times hold for what waits then.
+    pub async fn time_anew(&self, settings: &Settings) -> Result<(), StoreError> {
+        let delivery = &settings.delivery;
+        let times = Times {
+            give_up_ms: policy::attempt::expires_at_ms(0, delivery),
+            warn_ms: policy::attempt::warn_at_ms(0, delivery),
+        };
+        let now_ms = clock::now_ms();
+        self.store
+            .write(move |tx| store::queue::time_anew(tx, times, now_ms))
             .await?;
         self.queue.look_again();
         Ok(())

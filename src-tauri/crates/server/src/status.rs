@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use settings::Problem;
 use store::{Store, StoreError, state};
 
-use crate::clock;
+use crate::{clock, storing};
 
 /// Key of the state table.
 const KEY: &str = "server";
@@ -106,5 +106,13 @@ impl Status {
 /// When the database cannot be read.
 pub fn last_said(store: &Store) -> Result<Option<Status>, StoreError> {
     let said = store.read(|conn| state::get(conn, KEY))?;
-    Ok(said.and_then(|said| serde_json::from_value(said.value).ok()))
+    let said: Option<Status> = said.and_then(|said| serde_json::from_value(said.value).ok());
+    // The database cannot tell of itself that it is not written.
+    Ok(said.map(|said| match said.state {
+        State::Running => Status {
+            problem: storing::said(store.data_dir()).or(said.problem),
+            ..said
+        },
+        _ => said,
+    }))
 }

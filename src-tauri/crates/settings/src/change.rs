@@ -13,6 +13,8 @@ pub struct Effects {
     pub mailbox: bool,
     /// Mail takes other ways, also the mail that waits already.
     pub routes: bool,
+    /// Mail is tried for longer or shorter, also the mail that waits already.
+    pub times: bool,
 }
 
 impl Effects {
@@ -40,7 +42,12 @@ pub fn effects(old: &Settings, new: &Settings) -> Effects {
         routes: mailbox
             || old.service.dns_servers != new.service.dns_servers
             || way(&old.delivery) != way(&new.delivery),
+        times: times(&old.delivery) != times(&new.delivery),
     }
+}
+
+fn times(delivery: &Delivery) -> (u32, Option<u32>) {
+    (delivery.give_up_after_hours, delivery.warn_after_hours)
 }
 
 /// What the way to other domains depends on: the relay only while there is one, and never how often it is tried.

@@ -68,11 +68,21 @@ impl DataDir {
         if ours {
             close_to_others(&self.root, 0o700)?;
         }
-        for folder in [self.mail(), self.spool(), self.tls()] {
+        for folder in [self.mail(), self.tls()] {
             make_folder(&folder)?;
             close_to_others(&folder, 0o700)?;
         }
+        // Whoever asks how a running server is must not put an empty spool in the place of one that somebody took away.
+        if !self.database().exists() {
+            self.create_spool()?;
+        }
         self.close_files()
+    }
+
+    /// Makes the spool folder if it is missing, which is for the server that writes it.
+    pub(crate) fn create_spool(&self) -> Result<(), StoreError> {
+        make_folder(&self.spool())?;
+        close_to_others(&self.spool(), 0o700)
     }
 
     /// Takes others' access away from the database files and the lock, as far as they exist.
@@ -229,6 +239,19 @@ mod tests {
             data.create().unwrap();
             assert_eq!(mode(folder.path()), 0o755);
             assert_eq!(mode(&data.mail()), 0o700);
+        }
+
+        #[test]
+        fn a_spool_that_somebody_took_away_is_made_again_by_the_server_alone() {
+            let folder = tempfile::tempdir().unwrap();
+            let data = DataDir::new(folder.path().join("data"));
+            data.create().unwrap();
+            fs::write(data.database(), "x").unwrap();
+            fs::remove_dir(data.spool()).unwrap();
+            data.create().unwrap();
+            assert!(!data.spool().exists());
+            data.create_spool().unwrap();
+            assert_eq!(mode(&data.spool()), 0o700);
         }
 
         #[test]

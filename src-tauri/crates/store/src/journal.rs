@@ -7,6 +7,7 @@
 mod counts;
 mod json;
 mod list;
+mod shortened;
 #[cfg(test)]
 mod tests;
 
@@ -191,11 +192,7 @@ pub fn upsert(tx: &Tx<'_>, entry: &Entry) -> Result<i64, StoreError> {
         "INSERT INTO journal_detail (id, facts, trace) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET facts = excluded.facts, trace = excluded.trace",
     )?
-    .execute(params![
-        id,
-        entry.facts.clamped(LARGE),
-        entry.trace.clamped(LARGE)
-    ])?;
+    .execute(params![id, entry.facts.clamped(), entry.trace.clamped()])?;
     Ok(id)
 }
 

@@ -9,6 +9,7 @@ mod list;
 mod pause;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -18,13 +19,15 @@ use crate::spool::{FileMark, Identity, Stored};
 use crate::text::clamp;
 use crate::{StoreError, Tx};
 
-pub use acts::{Act, Which, act, changes};
+pub use acts::{Act, Acted, Which, act, changes};
 pub use attempt::{Attempt, Fate, Finished, attempts_of, finish, prune};
 pub use due::{
-    Due, DueRecipient, give_back, next_due, reset, schedule, take_due, take_notices, take_returns,
+    Due, DueRecipient, give_back, has_returns, next_due, reset, schedule, take_due, take_notices,
+    take_returns,
 };
 pub use list::{Filter, Glance, Page, Row, count, glance, head, history, list, show};
 pub use pause::{Pause, pause, pauses, resume};
+pub use way::{Moved, Times, move_on, route_anew, time_anew};
 
 /// Recipients of one message; a recipient's number has this many places for them.
 pub const MOST_RECIPIENTS: usize = 1 << 14;
@@ -235,33 +238,4 @@ pub(crate) fn files(conn: &Connection) -> Result<std::collections::HashSet<Strin
     let mut statement = conn.prepare("SELECT file FROM message WHERE file IS NOT NULL")?;
     let names = statement.query_map([], |row| row.get(0))?;
     Ok(names.collect::<Result<_, _>>()?)
-}
-
-/// Sends everything that waits elsewhere: `route` gives the new destination for an address and a mailbox. Forgets all
-/// pauses.
-///
-/// # Errors
-/// [`StoreError`] when the database cannot be written.
-pub fn route_anew(
-    tx: &Tx<'_>,
-    mut route: impl FnMut(&str, &str) -> Option<String>,
-) -> Result<usize, StoreError> {
-    tx.execute("DELETE FROM destination", [])?;
-    let mut moved = 0;
-    let mut read =
-        tx.prepare("SELECT id, address, mailbox, destination FROM recipient WHERE state <> 1")?;
-    let mut write = tx.prepare_cached("UPDATE recipient SET destination = ?2 WHERE id = ?1")?;
-    let mut changes: Vec<(i64, String)> = Vec::new();
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let (address, mailbox, old): (String, String, String) =
-            (row.get(1)?, row.get(2)?, row.get(3)?);
-        if let Some(new) = route(&address, &mailbox).filter(|new| *new != old) {
-            changes.push((row.get(0)?, new));
-        }
-    }
-    for (id, destination) in changes {
-        moved += write.execute(params![id, destination])?;
-    }
-    Ok(moved)
 }

@@ -241,6 +241,7 @@ impl Store {
         // One that wrote the log before has ended, and what it had queued is through.
         let old = self.intake().take();
         drop(old);
+        self.inner.data.create_spool()?;
         let set_aside = self.set_foreign_spool_aside()?;
         let folder = self.inner.data.spool();
         let reading = folder.clone();
@@ -291,7 +292,7 @@ impl Store {
             return Ok(None);
         };
         std::fs::rename(&folder, &aside).map_err(|error| StoreError::from_io(&aside, &error))?;
-        self.inner.data.create()?;
+        self.inner.data.create_spool()?;
         Ok(Some(aside))
     }
 

@@ -2,12 +2,14 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::SignedDuration;
-use serde_json::json;
 use server::clock;
 
 use super::output::Output;
 use crate::explain::attempt_text;
-use crate::{Control, Failure, QueueAct, QueueEntry, QueueFilter, QueuePage, QueueRow, QueueWhich};
+use crate::{
+    Control, Failure, QueueAct, QueueActed, QueueEntry, QueueFilter, QueuePage, QueueRow,
+    QueueWhich,
+};
 
 /// Rows that one call of `list` gives at most.
 const MAX_ROWS: u32 = 100_000;
@@ -90,6 +92,8 @@ impl Chosen {
                 text: self.text.unwrap_or_default(),
                 state: self.state.unwrap_or_default(),
                 destination: self.destination,
+                // Chosen and acted on in one change: nothing comes in between.
+                up_to: None,
             })
         } else {
             QueueWhich::Ids(self.ids)
@@ -110,12 +114,27 @@ pub(super) fn run(control: &Control, verb: Verb, output: &Output) -> Result<(), 
         Verb::Return(chosen) => (QueueAct::Return, chosen),
         Verb::Remove(chosen) => (QueueAct::Remove, chosen),
     };
-    let changed = control.queue_act(act, &chosen.which())?;
-    output.value(&json!({ "changed": changed }), |_| match changed {
+    let which = chosen.which();
+    let acted = control.queue_act(act, &which)?;
+    let refusal = match which {
+        QueueWhich::Ids(_) => acted.refusal(),
+        QueueWhich::Matching(_) => None,
+    };
+    if acted.changed > 0 || refusal.is_none() {
+        output.value(&acted, done);
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
+fn done(acted: &QueueActed) -> String {
+    let changed = match acted.changed {
         1 => "1 recipient".into(),
         many => format!("{many} recipients"),
-    });
-    Ok(())
+    };
+    match acted.under_way.len() {
+        0 => changed,
+        many => format!("{changed}; {many} more being sent at this moment, left alone"),
+    }
 }
 
 fn list(control: &Control, arguments: ListArguments, output: &Output) -> Result<(), Failure> {
@@ -123,6 +142,7 @@ fn list(control: &Control, arguments: ListArguments, output: &Output) -> Result<
         text: arguments.text.unwrap_or_default(),
         state: arguments.state.unwrap_or_default(),
         destination: arguments.destination,
+        up_to: None,
     };
     let mut page = control.queue_list(&filter, None, arguments.limit)?;
     while page.more && page.rows.len() < arguments.limit as usize {

@@ -78,6 +78,7 @@ impl Office {
         self.control
             .queue_act(act, &serde_json::from_value(which).unwrap())
             .unwrap()
+            .changed
     }
 
     fn finish(&self, recipient: &str, fate: Fate, hop: &str, reply: &str) {
@@ -424,4 +425,45 @@ fn the_overview_has_the_queue_in_a_few_numbers() {
         serde_json::to_value(queue.paused).unwrap(),
         json!([{"destination": "relay", "waiting": 1, "until_ms": 5, "reason": "down"}])
     );
+}
+
+#[test]
+fn what_is_gone_or_under_way_is_named_and_the_others_are_acted_on() {
+    let office = Office::new();
+    office.put(
+        "AAAAA1",
+        &[("bob@far.example", "relay"), ("eve@far.example", "relay")],
+    );
+    let (bob, eve) = (office.id("bob@far.example"), office.id("eve@far.example"));
+    office.write(move |tx| {
+        tx.execute("UPDATE recipient SET state = 1 WHERE id = ?1", [bob])?;
+        Ok(())
+    });
+    let which = QueueWhich::Ids(vec![bob, eve, 77]);
+    let acted = office.control.queue_act(QueueAct::Hold, &which).unwrap();
+    assert_eq!(
+        (acted.changed, &*acted.gone, &*acted.under_way),
+        (1, [77].as_slice(), [bob].as_slice())
+    );
+    assert_eq!(office.state("eve@far.example"), "held");
+    let refusal = acted.refusal().unwrap();
+    let codes: Vec<&str> = refusal.problems.iter().map(|one| &*one.code).collect();
+    assert_eq!(codes, ["not_in_queue", "under_way"]);
+    assert!(refusal.message.contains("77 is not in the queue"));
+    assert!(refusal.message.contains("is being sent at this moment"));
+    let all = QueueWhich::Ids(vec![eve]);
+    let acted = office.control.queue_act(QueueAct::Release, &all).unwrap();
+    assert_eq!(acted.refusal(), None);
+}
+
+#[test]
+fn all_that_match_ends_with_what_the_person_saw() {
+    let office = Office::new();
+    office.put("AAAAA1", &[("bob@far.example", "relay")]);
+    let up_to = office.id("bob@far.example");
+    office.put("AAAAA2", &[("eve@far.example", "relay")]);
+    let matching = json!({"matching": {"text": "far.example", "up_to": up_to}});
+    assert_eq!(office.act(QueueAct::Remove, matching), 1);
+    let left: Vec<String> = office.all().into_iter().map(|row| row.recipient).collect();
+    assert_eq!(left, ["eve@far.example"]);
 }

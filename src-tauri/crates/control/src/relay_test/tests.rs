@@ -1,13 +1,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use store::DataDir;
 
 use super::*;
-use crate::{Status, User};
+use crate::User;
 
 const PASSWORD: &str = "open sesame, 42";
 
@@ -118,6 +117,9 @@ impl Relay {
         };
         control.user_add(user, PASSWORD).unwrap();
         let control = control.serving().unwrap();
+        // Answered by the server once it takes mail.
+        let asking = Control::open(&DataDir::new(folder.path())).unwrap();
+        asking.server_start().unwrap();
         Self {
             _folder: folder,
             control,
@@ -125,16 +127,11 @@ impl Relay {
     }
 
     fn address(&self, service: &str) -> SocketAddr {
-        let asked = Instant::now();
-        loop {
-            let status: Status = self.control.status().unwrap();
-            let listener = status.listeners.iter().find(|one| one.service == service);
-            if let Some(listener) = listener.filter(|_| status.state == "running") {
-                return listener.address.parse().unwrap();
-            }
-            assert!(asked.elapsed() < Duration::from_secs(20), "{status:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let status = self.control.status().unwrap();
+        assert_eq!(status.state, "running", "{status:?}");
+        let mut listeners = status.listeners.iter();
+        let listener = listeners.find(|one| one.service == service).unwrap();
+        listener.address.parse().unwrap()
     }
 }
 

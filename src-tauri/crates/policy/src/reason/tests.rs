@@ -92,7 +92,9 @@ fn next(reason: &Reason) -> Option<Reason> {
         },
         R::AuthorNotOwned { .. } => R::AutoForwarded,
         R::AutoForwarded => R::StorageFull,
-        R::StorageFull => R::StorageFailed,
+        R::StorageFull => R::StorageUnwritable,
+        R::StorageUnwritable => R::StorageBusy,
+        R::StorageBusy => R::StorageFailed,
         R::StorageFailed => return None,
     })
 }
@@ -107,6 +109,22 @@ fn every_reason_refuses_with_an_enhanced_code_of_its_class() {
         );
         let (class, _, _) = reply.enhanced().unwrap();
         assert_eq!(class, reply.code() / 100, "{reason:?}");
+    }
+}
+
+#[test]
+fn whatever_keeps_the_disk_from_taking_mail_is_told_as_no_room_at_present() {
+    for reason in [
+        Reason::StorageFull,
+        Reason::StorageUnwritable,
+        Reason::StorageBusy,
+    ] {
+        let reply = reason.reply();
+        assert_eq!(
+            (reply.code(), reply.enhanced()),
+            (452, Some((4, 3, 1))),
+            "{reason:?}"
+        );
     }
 }
 

@@ -1,28 +1,30 @@
 //! One lane for each destination that has something to do: what is ready, who works on it, and until when it rests.
+//!
+//! Nothing that one destination does keeps another waiting. Mailboxes have workers and memory of their own. Elsewhere, a
+//! destination that takes mail is apart from those of which nobody knows yet whether they do: hundreds of silent servers
+//! fill the places of the unknown ones at most, and among these who never failed comes before who did.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod lane;
+mod places;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::mail::Job;
+use self::lane::{Lane, NEVER};
+use self::places::Places;
+use super::mail::{Job, Ready};
 
-/// Messages that are ready or on their way into a lane; more wait in the tables.
-const READY: usize = 256;
-const READY_FOR_MAILBOXES: usize = 2_048;
-/// Octets of content that all lanes hold in memory.
+/// Octets of content that lanes hold in memory: those of mailboxes, and all others together.
 const MEMORY: usize = 16 << 20;
-/// Workers of one destination: connections to it. It begins with a few, and each message that got through allows one more.
-const FIRST_WORKERS: usize = 5;
-const MOST_WORKERS: usize = 20;
-/// Workers of all destinations.
-const ALL_WORKERS: usize = 200;
+/// Messages from the tables that wait in lanes.
+const ROWS: usize = 8_192;
+/// Larger content lies in a file and is read in pieces.
+const IN_LOG: u64 = store::spool::IN_LOG as u64;
 /// A worker without work keeps its connection open for so long.
 const IDLE: Duration = Duration::from_secs(2);
-/// Nothing waits in the tables.
-const NEVER: i64 = i64::MAX;
 
 /// The key of the lane that fills mailboxes.
 pub(crate) const MAILBOX: &str = "mailbox";
@@ -35,67 +37,11 @@ pub(crate) struct Lanes(Mutex<State>);
 struct State {
     lanes: HashMap<String, Lane>,
     memory: usize,
-    workers: usize,
+    memory_of_mailboxes: usize,
+    rows: usize,
+    places: Places,
     /// Mailboxes are filled by one worker: it is the disk's work, and one keeps it busy.
     mailbox_is_disk: bool,
-}
-
-#[derive(Debug)]
-struct Lane {
-    ready: VecDeque<Job>,
-    reserved: usize,
-    under_way: usize,
-    workers: usize,
-    /// Workers that wait for work.
-    idle: usize,
-    /// Workers that were called and have not come yet.
-    called: usize,
-    limit: usize,
-    failures: u32,
-    paused_until_ms: i64,
-    next_due_ms: i64,
-    bell: Arc<Notify>,
-}
-
-impl Default for Lane {
-    fn default() -> Self {
-        Self {
-            ready: VecDeque::new(),
-            reserved: 0,
-            under_way: 0,
-            workers: 0,
-            idle: 0,
-            called: 0,
-            limit: FIRST_WORKERS,
-            failures: 0,
-            paused_until_ms: 0,
-            next_due_ms: NEVER,
-            bell: Arc::default(),
-        }
-    }
-}
-
-impl Lane {
-    fn room(&self, name: &str) -> usize {
-        let most = if name == MAILBOX {
-            READY_FOR_MAILBOXES
-        } else if self.failures > 0 {
-            // One message tries whether the destination is back.
-            1
-        } else {
-            READY
-        };
-        most.saturating_sub(self.ready.len() + self.reserved + self.under_way)
-    }
-
-    fn is_forgotten(&self) -> bool {
-        self.ready.is_empty()
-            && self.reserved == 0
-            && self.under_way == 0
-            && self.workers == 0
-            && self.failures == 0
-            && self.next_due_ms == NEVER
-    }
 }
 
 /// What a place in a lane has come to.
@@ -135,7 +81,7 @@ impl Drop for Presence<'_> {
 /// Work, or the end of it.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    Work(Job),
+    Work(Ready),
     /// The worker has left its lane.
     Leave,
 }
@@ -150,9 +96,10 @@ impl Lanes {
         self.lock().mailbox_is_disk = is_disk;
     }
 
+    /// A place for a message that is about to be accepted, with so many octets of content in memory.
     pub fn reserve(&self, destination: &str, octets: usize, now_ms: i64) -> bool {
         let mut state = self.lock();
-        if state.memory + octets > MEMORY {
+        if *state.memory_of(destination) + octets > MEMORY {
             return false;
         }
         let lane = state.lanes.entry(destination.to_owned()).or_default();
@@ -160,13 +107,13 @@ impl Lanes {
             return false;
         }
         lane.reserved += 1;
-        state.memory += octets;
+        *state.memory_of(destination) += octets;
         true
     }
 
     pub fn unreserve(&self, destination: &str, octets: usize) {
         let mut state = self.lock();
-        state.memory = state.memory.saturating_sub(octets);
+        state.free(destination, octets);
         if let Some(lane) = state.lanes.get_mut(destination) {
             lane.reserved = lane.reserved.saturating_sub(1);
         }
@@ -178,10 +125,10 @@ impl Lanes {
         let lane = state.lanes.entry(destination.to_owned()).or_default();
         lane.reserved = lane.reserved.saturating_sub(1);
         if lane.paused_until_ms > now_ms {
-            state.memory = state.memory.saturating_sub(job.octets());
+            state.free(destination, job.octets());
             return Put::Paused(job);
         }
-        lane.ready.push_back(job);
+        lane.ready.push_back(Ready::Job(job));
         if state.wants_worker(destination) {
             Put::Start
         } else {
@@ -189,92 +136,118 @@ impl Lanes {
         }
     }
 
-    /// Whether the runner must think about its timer.
+    /// Something is due in the tables at this moment. Whether the runner must think about its timer.
     pub fn waits(&self, destination: &str, at_ms: i64) -> bool {
         let mut state = self.lock();
         let lane = state.lanes.entry(destination.to_owned()).or_default();
         let sooner = at_ms < lane.next_due_ms;
         lane.next_due_ms = lane.next_due_ms.min(at_ms);
-        sooner && lane.room(destination) > 0
+        sooner && lane.room_for_rows(destination) > 0
     }
 
-    /// Replaces what is known of the tables.
-    pub fn load(&self, schedule: Vec<(String, i64)>, pauses: Vec<store::queue::Pause>) {
-        let mut state = self.lock();
-        for lane in state.lanes.values_mut() {
-            lane.next_due_ms = NEVER;
-            lane.failures = 0;
-            lane.paused_until_ms = 0;
-        }
+    /// Adds what the tables say is due to what is known.
+    pub fn schedule(&self, schedule: Vec<(String, i64)>) {
         for (destination, at_ms) in schedule {
-            state.lanes.entry(destination).or_default().next_due_ms = at_ms;
+            self.waits(&destination, at_ms);
         }
-        for pause in pauses {
-            let lane = state.lanes.entry(pause.destination).or_default();
+    }
+
+    /// Replaces what is known of pauses.
+    pub fn pauses(&self, pauses: Vec<store::queue::Pause>) {
+        let mut state = self.lock();
+        let paused: HashSet<&str> = pauses.iter().map(|one| one.destination.as_str()).collect();
+        for (name, lane) in &mut state.lanes {
+            if !paused.contains(name.as_str()) {
+                lane.failures = 0;
+                lane.paused_until_ms = 0;
+            }
+        }
+        for pause in &pauses {
+            let lane = state.lanes.entry(pause.destination.clone()).or_default();
             lane.failures = pause.failures;
             lane.paused_until_ms = pause.until_ms;
         }
         state.lanes.retain(|_, lane| !lane.is_forgotten());
     }
 
-    /// Destinations with due mail in the tables and room in their lane, with how much, the longest waiting first.
+    /// Destinations with due mail in the tables, room in their lane and somebody to work there, with how much; who never
+    /// failed comes first, and then who waits longest.
     pub fn due(&self, now_ms: i64) -> Vec<(String, usize)> {
         let state = self.lock();
-        if state.memory >= MEMORY {
-            return Vec::new();
-        }
-        let mut due: Vec<(i64, &String, usize)> = state
+        let mut due: Vec<(u32, i64, &String, usize)> = state
             .lanes
             .iter()
+            .filter(|(name, _)| state.takes_rows(name))
             .filter(|(_, lane)| lane.next_due_ms.max(lane.paused_until_ms) <= now_ms)
-            .map(|(name, lane)| (lane.next_due_ms, name, lane.room(name)))
-            .filter(|(_, _, room)| *room > 0)
+            .map(|(name, lane)| {
+                let room = lane.room_for_rows(name);
+                (lane.failures, lane.next_due_ms, name, room)
+            })
+            .filter(|(_, _, _, room)| *room > 0)
             .collect();
         due.sort_unstable();
+        // More lanes than there are places for would only hold what nobody works on.
+        let mut free = state.places.free();
+        due.retain(|(_, _, name, _)| {
+            let lane = state.lanes.get(*name);
+            *name == MAILBOX
+                || lane.is_some_and(|lane| lane.workers > 0 || free.take(lane.is_proven))
+        });
         due.into_iter()
-            .map(|(_, name, room)| (name.clone(), room))
+            .map(|(_, _, name, room)| (name.clone(), room))
             .collect()
     }
 
     /// When something is due next, as far as there is room for it.
     pub fn next_at(&self) -> Option<i64> {
         let state = self.lock();
+        let free = state.places.free();
         state
             .lanes
             .iter()
-            .filter(|(name, lane)| lane.next_due_ms != NEVER && lane.room(name) > 0)
+            .filter(|(name, lane)| {
+                lane.next_due_ms != NEVER
+                    && state.takes_rows(name)
+                    && lane.room_for_rows(name) > 0
+                    && (*name == MAILBOX || lane.workers > 0 || free.has(lane.is_proven))
+            })
             .map(|(_, lane)| lane.next_due_ms.max(lane.paused_until_ms))
             .min()
     }
 
-    /// What the tables say is due next for a destination.
-    pub fn next_due(&self, destination: &str, at_ms: Option<i64>) {
+    /// The tables are about to be asked what is due for a destination: what is said of it from now on is news. Returns what
+    /// was known.
+    pub fn ask(&self, destination: &str) -> i64 {
         let mut state = self.lock();
-        if let Some(lane) = state.lanes.get_mut(destination) {
-            lane.next_due_ms = at_ms.unwrap_or(NEVER);
-        }
+        state.lanes.get_mut(destination).map_or(NEVER, |lane| {
+            std::mem::replace(&mut lane.next_due_ms, NEVER)
+        })
     }
 
     /// Puts work from the tables into a lane, without a place reserved before. Whether a worker must be started.
-    pub fn add(&self, destination: &str, job: Job) -> bool {
+    pub fn add(&self, destination: &str, ready: Ready) -> bool {
         let mut state = self.lock();
-        state.memory += job.octets();
+        *state.memory_of(destination) += ready.octets();
+        state.rows += row(&ready);
         let lane = state.lanes.entry(destination.to_owned()).or_default();
-        lane.ready.push_back(job);
+        lane.rows += row(&ready);
+        lane.ready.push_back(ready);
         state.wants_worker(destination)
     }
 
-    /// Destinations with work and nobody on it.
+    /// Destinations with work and nobody on it, for each of which a worker must be started; who never failed comes first.
     pub fn deserted(&self) -> Vec<String> {
         let mut state = self.lock();
-        let names: Vec<String> = state
+        let mut names: Vec<(u32, String)> = state
             .lanes
             .iter()
             .filter(|(_, lane)| lane.workers == 0 && !lane.ready.is_empty())
-            .map(|(name, _)| name.clone())
+            .map(|(name, lane)| (lane.failures, name.clone()))
             .collect();
+        names.sort_by_key(|(failures, _)| *failures);
         names
             .into_iter()
+            .map(|(_, name)| name)
             .filter(|name| state.wants_worker(name))
             .collect()
     }
@@ -284,13 +257,12 @@ impl Lanes {
         loop {
             let bell = {
                 let mut state = self.lock();
+                if let Some(ready) = state.pop(destination) {
+                    return Turn::Work(ready);
+                }
                 let Some(lane) = state.lanes.get_mut(destination) else {
                     return Turn::Leave;
                 };
-                if let Some(job) = lane.ready.pop_front() {
-                    lane.under_way += 1;
-                    return Turn::Work(job);
-                }
                 lane.idle += 1;
                 lane.bell.clone()
             };
@@ -311,29 +283,52 @@ impl Lanes {
         }
     }
 
-    /// Up to `most` more pieces of work, without waiting.
-    pub fn more(&self, destination: &str, most: usize) -> Vec<Job> {
+    /// Up to `most` more pieces of work with so many octets in all, without waiting.
+    pub fn more(&self, destination: &str, most: usize, octets: u64) -> Vec<Ready> {
         let mut state = self.lock();
-        let Some(lane) = state.lanes.get_mut(destination) else {
-            return Vec::new();
-        };
-        let count = lane.ready.len().min(most);
-        lane.under_way += count;
-        lane.ready.drain(..count).collect()
+        let (mut more, mut left) = (Vec::new(), octets);
+        while more.len() < most {
+            let size = state
+                .lanes
+                .get(destination)
+                .and_then(|lane| lane.ready.front())
+                .map(Ready::size);
+            // A message in a file is copied in pieces; only what is read whole counts.
+            let Some(read_whole) = size.map(|size| if size > IN_LOG { 0 } else { size }) else {
+                break;
+            };
+            if read_whole > left {
+                break;
+            }
+            left -= read_whole;
+            more.extend(state.pop(destination));
+        }
+        more
+    }
+
+    /// Gives work back that was taken from the lane and is not for this worker.
+    pub fn undo(&self, destination: &str, ready: Ready) {
+        let mut state = self.lock();
+        state.rows += row(&ready);
+        if let Some(lane) = state.lanes.get_mut(destination) {
+            lane.rows += row(&ready);
+            lane.under_way = lane.under_way.saturating_sub(1);
+            lane.ready.push_front(ready);
+        }
     }
 
     /// Work is done, with whatever outcome. Whether there is room again for what is due in the tables.
     pub fn done(&self, destination: &str, octets: usize) -> bool {
         let mut state = self.lock();
-        let was_full = state.memory >= MEMORY;
-        state.memory = state.memory.saturating_sub(octets);
+        state.free(destination, octets);
         let Some(lane) = state.lanes.get_mut(destination) else {
-            return was_full;
+            return false;
         };
         lane.under_way = lane.under_way.saturating_sub(1);
         // Fetched by the dozen, and before the workers run dry.
-        let has_room = lane.next_due_ms != NEVER && lane.ready.len() <= lane.workers;
-        was_full || has_room && lane.room(destination) > 0
+        lane.next_due_ms != NEVER
+            && lane.ready.len() <= lane.workers
+            && lane.room_for_rows(destination) > 0
     }
 
     /// The presence of a worker in a lane; it leaves when this is dropped.
@@ -348,10 +343,11 @@ impl Lanes {
     /// The destination took a message: one more connection to it is allowed. Whether it was paused before.
     pub fn reached(&self, destination: &str) -> bool {
         let mut state = self.lock();
+        state.prove(destination, true);
         let Some(lane) = state.lanes.get_mut(destination) else {
             return false;
         };
-        lane.limit = (lane.limit + 1).min(MOST_WORKERS);
+        lane.allow_one_more();
         lane.paused_until_ms = 0;
         std::mem::take(&mut lane.failures) > 0
     }
@@ -363,8 +359,9 @@ impl Lanes {
         destination: &str,
         now_ms: i64,
         pause_ms: impl FnOnce(u32) -> i64,
-    ) -> (u32, i64, Vec<Job>) {
+    ) -> (u32, i64, Vec<Ready>) {
         let mut state = self.lock();
+        state.prove(destination, false);
         let lane = state.lanes.entry(destination.to_owned()).or_default();
         if lane.paused_until_ms <= now_ms {
             lane.failures = lane.failures.saturating_add(1);
@@ -372,26 +369,64 @@ impl Lanes {
             lane.paused_until_ms = now_ms + pause_ms(lane.failures);
         }
         let (failures, until_ms) = (lane.failures, lane.paused_until_ms);
-        let jobs: Vec<Job> = lane.ready.drain(..).collect();
-        let octets: usize = jobs.iter().map(Job::octets).sum();
-        state.memory = state.memory.saturating_sub(octets);
-        (failures, until_ms, jobs)
+        let ready: Vec<Ready> = lane.ready.drain(..).collect();
+        let rows = std::mem::take(&mut lane.rows);
+        state.rows = state.rows.saturating_sub(rows);
+        let octets: usize = ready.iter().map(Ready::octets).sum();
+        state.free(destination, octets);
+        (failures, until_ms, ready)
     }
 
     /// Everything that is ready anywhere, for a server that stops.
     pub fn drain(&self) {
         let mut state = self.lock();
+        state.rows = 0;
         for lane in state.lanes.values_mut() {
+            lane.rows = 0;
             lane.ready.clear();
         }
     }
 }
 
+/// How it counts among the messages from the tables.
+fn row(ready: &Ready) -> usize {
+    match ready {
+        Ready::Job(_) => 0,
+        Ready::Row(_) => 1,
+    }
+}
+
 impl State {
+    fn memory_of(&mut self, destination: &str) -> &mut usize {
+        if destination == MAILBOX {
+            &mut self.memory_of_mailboxes
+        } else {
+            &mut self.memory
+        }
+    }
+
+    fn free(&mut self, destination: &str, octets: usize) {
+        let memory = self.memory_of(destination);
+        *memory = memory.saturating_sub(octets);
+    }
+
+    fn takes_rows(&self, destination: &str) -> bool {
+        destination == MAILBOX || self.rows < ROWS
+    }
+
+    fn pop(&mut self, destination: &str) -> Option<Ready> {
+        let lane = self.lanes.get_mut(destination)?;
+        let ready = lane.ready.pop_front()?;
+        lane.under_way += 1;
+        lane.rows = lane.rows.saturating_sub(row(&ready));
+        self.rows = self.rows.saturating_sub(row(&ready));
+        Some(ready)
+    }
+
     /// Whether the lane needs one more worker, who is counted at once. Wakes one that is idle instead where there is one.
     fn wants_worker(&mut self, destination: &str) -> bool {
-        let only_one = destination == MAILBOX && self.mailbox_is_disk;
-        let all = self.workers;
+        let is_mailbox = destination == MAILBOX;
+        let only_one = is_mailbox && self.mailbox_is_disk;
         let Some(lane) = self.lanes.get_mut(destination) else {
             return false;
         };
@@ -402,23 +437,37 @@ impl State {
             return false;
         }
         let limit = if only_one { 1 } else { lane.limit };
-        // The first worker of a lane always finds a place, so that many slow destinations keep nobody out.
-        let has_place = all < ALL_WORKERS || lane.workers == 0 && all < 2 * ALL_WORKERS;
-        if lane.workers >= limit || !has_place {
+        if lane.workers >= limit {
+            return false;
+        }
+        if !is_mailbox && !self.places.enter(lane.is_proven, lane.workers == 0) {
             return false;
         }
         lane.workers += 1;
-        self.workers += 1;
         true
     }
 
     fn leave(&mut self, destination: &str) {
-        self.workers = self.workers.saturating_sub(1);
-        if let Some(lane) = self.lanes.get_mut(destination) {
-            lane.workers = lane.workers.saturating_sub(1);
-            if lane.is_forgotten() {
-                self.lanes.remove(destination);
-            }
+        let Some(lane) = self.lanes.get_mut(destination) else {
+            return;
+        };
+        lane.workers = lane.workers.saturating_sub(1);
+        if destination != MAILBOX {
+            self.places.leave(lane.is_proven);
+        }
+        if lane.is_forgotten() {
+            self.lanes.remove(destination);
+        }
+    }
+
+    /// The destination takes mail, or has ceased to.
+    fn prove(&mut self, destination: &str, is_proven: bool) {
+        if let Some(lane) = self.lanes.get_mut(destination)
+            && lane.is_proven != is_proven
+            && destination != MAILBOX
+        {
+            lane.is_proven = is_proven;
+            self.places.move_over(lane.workers, is_proven);
         }
     }
 }

@@ -66,6 +66,42 @@ impl Job {
     }
 }
 
+/// Work of a lane.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    /// A message that was just accepted, with its content.
+    Job(Job),
+    /// What the tables say of one. Whoever works on it reads the content: a thousand of these must not hold a thousand
+    /// messages in memory.
+    Row(Due),
+}
+
+impl Ready {
+    /// Octets of content it holds in memory.
+    pub fn octets(&self) -> usize {
+        match self {
+            Self::Job(job) => job.octets(),
+            Self::Row(_) => 0,
+        }
+    }
+
+    /// Octets of content that it holds once it is read.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Job(job) => job.mail.content.length(),
+            Self::Row(due) => due.size,
+        }
+    }
+
+    /// Numbers of its recipients.
+    pub fn ids(&self) -> Vec<i64> {
+        match self {
+            Self::Job(job) => job.recipients.iter().map(|waiting| waiting.id).collect(),
+            Self::Row(due) => due.recipients.iter().map(|row| row.id).collect(),
+        }
+    }
+}
+
 /// Octets that content holds in memory.
 pub(crate) fn octets(content: &Content) -> usize {
     match content {

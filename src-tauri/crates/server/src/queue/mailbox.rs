@@ -7,20 +7,23 @@ use std::time::{Duration, Instant};
 use message::trace;
 use settings::Mailbox;
 use smtp::client::{Outcome, Trouble};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::lanes::{MAILBOX, Turn};
-use super::mail::{Job, Mail, Waiting};
-use super::settle;
+use super::mail::{Job, Mail, Ready, Waiting, octets};
+use super::{load, settle};
 use crate::deliver::maildir::{self, Copy, Message};
 use crate::shared::Shared;
 
 /// Messages written in one go.
 const BATCH: usize = 64;
+const BATCH_OCTETS: u64 = 2 << 20;
 /// Messages that are in mailboxes and not yet flushed; beyond it nothing more is written.
 const UNFLUSHED: usize = 4_096;
+/// Octets of content in memory that these hold; at half of it, those that are there are flushed.
+const UNFLUSHED_OCTETS: usize = 8 << 20;
 /// A copy waits at most so long for its flush.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
@@ -30,6 +33,8 @@ pub(crate) struct Written {
     root: PathBuf,
     mail: Arc<Mail>,
     outcomes: Vec<(Waiting, Outcome)>,
+    /// What its content holds of [`UNFLUSHED_OCTETS`].
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// The way to the one who flushes.
@@ -37,6 +42,7 @@ pub(crate) struct Written {
 pub(crate) struct Unflushed {
     sender: mpsc::Sender<Written>,
     receiver: Mutex<Option<mpsc::Receiver<Written>>>,
+    room: Arc<Semaphore>,
 }
 
 impl Default for Unflushed {
@@ -45,63 +51,82 @@ impl Default for Unflushed {
         Self {
             sender,
             receiver: Mutex::new(Some(receiver)),
+            room: Arc::new(Semaphore::new(UNFLUSHED_OCTETS)),
         }
     }
 }
 
-/// Works on the lane of mailboxes until it has been empty for a while.
+impl Unflushed {
+    /// Hands it on, when there is room for it.
+    async fn send(&self, mut written: Written) {
+        let octets = octets(&written.mail.content).min(UNFLUSHED_OCTETS);
+        let octets = u32::try_from(octets).unwrap_or(u32::MAX);
+        written.room = Arc::clone(&self.room).acquire_many_owned(octets).await.ok();
+        // The one who flushes ends after this one.
+        let _ = self.sender.send(written).await;
+    }
+}
+
+/// Works on the lane of mailboxes until it has been empty for a while, or mailboxes are another program's affair.
 pub(crate) async fn work(shared: Arc<Shared>) {
-    let mut presence = shared.queue.lanes.presence(MAILBOX);
-    loop {
-        let Turn::Work(first) = shared.queue.lanes.next(MAILBOX).await else {
+    let lanes = &shared.queue.lanes;
+    let mut presence = lanes.presence(MAILBOX);
+    while !shared.end.is_cancelled() {
+        let Turn::Work(first) = lanes.next(MAILBOX).await else {
             presence.has_left();
             break;
         };
-        let mut jobs = vec![first];
-        jobs.extend(shared.queue.lanes.more(MAILBOX, BATCH - 1));
-        let octets: Vec<usize> = jobs.iter().map(Job::octets).collect();
         let snapshot = shared.current.get();
+        if !is_disk(&snapshot.settings.service.mailbox) {
+            lanes.undo(MAILBOX, first);
+            break;
+        }
+        let mut batch = vec![first];
+        batch.extend(lanes.more(MAILBOX, BATCH - 1, BATCH_OCTETS));
+        let octets: Vec<usize> = batch.iter().map(Ready::octets).collect();
         let root = shared.mail_root(&snapshot);
         let host = snapshot.settings.general.hostname.clone();
+        let store = shared.store.clone();
         let written = tokio::task::spawn_blocking(move || {
             let host = host.as_ref().map_or("localhost", |name| name.ascii());
-            jobs.into_iter()
-                .map(|job| write(&root, host, job))
-                .collect::<Vec<_>>()
+            let one = |ready| Ok(write(&root, host, load::read(&store, ready)?));
+            batch.into_iter().map(one).collect::<Vec<_>>()
         })
         .await
         .unwrap_or_default();
         for one in written {
-            // The one who flushes ends after this one.
-            let _ = shared.queue.unflushed.sender.send(one).await;
+            match one {
+                Ok(written) => shared.queue.unflushed.send(written).await,
+                Err(unreadable) => load::put_off(&shared, unreadable).await,
+            }
         }
         for octets in octets {
             shared.queue.done(MAILBOX, octets);
         }
     }
+    drop(presence);
+    shared.queue.wake.notify_one();
 }
 
 fn write(root: &std::path::Path, host: &str, job: Job) -> Written {
     let name = maildir::file_name(job.mail.accepted_at_ms, job.mail.id, host);
-    let outcomes = match Message::new(&job.mail.content, &name) {
-        Ok(message) => job
-            .recipients
-            .into_iter()
-            .map(|waiting| {
-                let outcome = copy(root, &job.mail, &waiting, &message);
-                (waiting, outcome)
-            })
-            .collect(),
-        Err(error) => job
-            .recipients
-            .into_iter()
-            .map(|waiting| (waiting, Outcome::Deferred(unreadable(&error))))
-            .collect(),
-    };
+    let message = Message::new(&job.mail.content, &name);
+    let outcomes = job
+        .recipients
+        .into_iter()
+        .map(|waiting| {
+            let outcome = match &message {
+                Ok(message) => copy(root, &job.mail, &waiting, message),
+                Err(error) => Outcome::Deferred(unreadable(error)),
+            };
+            (waiting, outcome)
+        })
+        .collect();
     Written {
         root: root.to_owned(),
         mail: job.mail,
         outcomes,
+        room: None,
     }
 }
 
@@ -175,9 +200,10 @@ async fn gather(
     receiver: &mut mpsc::Receiver<Written>,
     done: &CancellationToken,
 ) -> Vec<Written> {
+    let mut held = octets(&first.mail.content);
     let mut written = vec![first];
     let until = Instant::now() + FLUSH_AFTER;
-    while written.len() < UNFLUSHED / 2 {
+    while written.len() < UNFLUSHED / 2 && held < UNFLUSHED_OCTETS / 2 {
         let left = until.saturating_duration_since(Instant::now());
         let wait = if done.is_cancelled() {
             Duration::ZERO
@@ -185,7 +211,10 @@ async fn gather(
             left
         };
         match timeout(wait, receiver.recv()).await {
-            Ok(Some(more)) => written.push(more),
+            Ok(Some(more)) => {
+                held += octets(&more.mail.content);
+                written.push(more);
+            }
             Ok(None) | Err(_) => break,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store::StoreError;
 use store::queue::{self, Due, Fate, Finished};
@@ -11,16 +11,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lanes::MAILBOX;
-use super::mail::{Job, Mail, Waiting};
+use super::mail::Ready;
 use super::report::{self, Event};
 use super::settle::{self, Settlement, has_sender, wants_delay, wants_failure};
-use super::{mailbox, outbound};
+use super::{load, mailbox, outbound};
 use crate::clock;
 use crate::shared::Shared;
 
 /// Recipients taken from the tables at once.
 const AT_ONCE: usize = 200;
-/// How often delays and expiries are looked for, and lanes without workers.
+/// How often delays and expiries are looked for, and what may have been forgotten.
 const LOOK: Duration = Duration::from_secs(20);
 /// After the store failed.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -36,13 +36,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let flushed = CancellationToken::new();
     let flushers = TaskTracker::new();
     flushers.spawn(mailbox::flush(Arc::clone(&shared), flushed.clone()));
-    let mut looked = None;
-    while !shared.stop.is_cancelled() {
+    let mut looked = Looked::default();
+    while !shared.end.is_cancelled() {
         if let Err(error) = look(&shared, &mut looked).await {
             tracing::error!("the queue could not be read: {error}");
-            sleep(PAUSE).await;
+            let _ = timeout(PAUSE, shared.end.cancelled()).await;
         }
-        wait(&shared).await;
+        wait(&shared, &mut looked).await;
     }
     shared.queue.lanes.drain();
     shared.deliveries.close();
@@ -60,152 +60,91 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// Waits until something may be due.
-async fn wait(shared: &Arc<Shared>) {
+async fn wait(shared: &Arc<Shared>, looked: &mut Looked) {
     let now_ms = clock::now_ms();
     let due_in = shared.queue.lanes.next_at().map_or(LOOK, |at_ms| {
         Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)).min(LOOK)
     });
     tokio::select! {
-        () = shared.stop.cancelled() => {}
+        () = shared.end.cancelled() => {}
         () = shared.queue.wake.notified() => {}
-        () = shared.queue.changed.notified() => load(shared),
+        () = shared.queue.changed.notified() => looked.knows_pauses = false,
         () = sleep(due_in) => {}
     }
 }
 
-/// Reads the schedule anew, as after a start.
-fn load(shared: &Arc<Shared>) {
-    let read = shared
-        .store
-        .read(|conn| Ok((queue::schedule(conn)?, queue::pauses(conn)?)));
-    match read {
-        Ok((schedule, pauses)) => shared.queue.lanes.load(schedule, pauses),
-        Err(error) => {
-            tracing::error!("the queue's schedule could not be read: {error}");
-            shared.queue.changed.notify_one();
-        }
-    }
+/// What the runner knows of the tables.
+#[derive(Debug, Default)]
+struct Looked {
+    /// Which destinations rest. Otherwise it has just started, or somebody changed the queue by hand.
+    knows_pauses: bool,
+    /// When the tables were last looked through.
+    at: Option<Instant>,
 }
 
-async fn look(
-    shared: &Arc<Shared>,
-    looked: &mut Option<std::time::Instant>,
-) -> Result<(), StoreError> {
-    if looked.is_none() {
-        load(shared);
-    }
-    return_by_hand(shared).await?;
-    if looked.is_none_or(|last| last.elapsed() > LOOK) {
-        *looked = Some(std::time::Instant::now());
+async fn look(shared: &Arc<Shared>, looked: &mut Looked) -> Result<(), StoreError> {
+    if !looked.knows_pauses || looked.at.is_none_or(|last| last.elapsed() > LOOK) {
+        read_schedule(shared, !looked.knows_pauses).await?;
+        looked.knows_pauses = true;
+        looked.at = None;
+        return_by_hand(shared).await?;
         tell_delays(shared).await?;
-        for destination in shared.queue.lanes.deserted() {
-            start_worker(shared, &destination);
-        }
+        looked.at = Some(Instant::now());
+    }
+    for destination in shared.queue.lanes.deserted() {
+        start_worker(shared, &destination);
     }
     for (destination, room) in shared.queue.lanes.due(clock::now_ms()) {
-        take(shared, &destination, room.min(AT_ONCE)).await?;
+        take(shared, &destination, room).await?;
     }
+    Ok(())
+}
+
+/// Learns from the tables what is due, in case a word of it was lost; after a start and after changes by hand also which
+/// destinations rest.
+async fn read_schedule(shared: &Arc<Shared>, with_pauses: bool) -> Result<(), StoreError> {
+    let store = shared.store.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        store.read(|conn| Ok((queue::schedule(conn)?, queue::pauses(conn)?)))
+    });
+    let Ok(read) = read.await else {
+        return Ok(());
+    };
+    let (schedule, pauses) = read?;
+    if with_pauses {
+        shared.queue.lanes.pauses(pauses);
+    }
+    shared.queue.lanes.schedule(schedule);
     Ok(())
 }
 
 /// Moves what is due for a destination from the tables into its lane.
 async fn take(shared: &Arc<Shared>, destination: &str, room: usize) -> Result<(), StoreError> {
     let (key, now_ms) = (destination.to_owned(), clock::now_ms());
-    let (due, next) = shared
+    let was_due_ms = shared.queue.lanes.ask(destination);
+    let taken = shared
         .store
         .note(move |tx| {
-            let due = queue::take_due(tx, &key, now_ms, room)?;
+            let due = queue::take_due(tx, &key, now_ms, room, AT_ONCE)?;
             Ok((due, queue::next_due(tx, &key)?))
         })
-        .await?;
-    shared.queue.lanes.next_due(destination, next);
+        .await;
+    let (due, next) = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            shared.queue.lanes.waits(destination, was_due_ms);
+            return Err(error);
+        }
+    };
+    if let Some(at_ms) = next {
+        shared.queue.lanes.waits(destination, at_ms);
+    }
     for one in due {
-        if let Some(job) = job(shared, destination, one).await
-            && shared.queue.lanes.add(destination, job)
-        {
+        if shared.queue.lanes.add(destination, Ready::Row(one)) {
             start_worker(shared, destination);
         }
     }
     Ok(())
-}
-
-/// A message from the tables with its content. One that cannot be read stays as it is, for the admin to see; it is tried
-/// again by the schedule.
-async fn job(shared: &Arc<Shared>, destination: &str, due: Due) -> Option<Job> {
-    let store = shared.store.clone();
-    let message = due.message;
-    let content = tokio::task::spawn_blocking(move || store.content(message)).await;
-    let content = match content {
-        Ok(Ok(content)) => content,
-        Ok(Err(error)) => {
-            unreadable(shared, destination, &due, &error.to_string()).await;
-            return None;
-        }
-        Err(error) => {
-            unreadable(shared, destination, &due, &error.to_string()).await;
-            return None;
-        }
-    };
-    let mail = Mail::due(&due, content).map(Arc::new);
-    let recipients: Option<Vec<Waiting>> = due.recipients.iter().map(Waiting::due).collect();
-    match (mail, recipients) {
-        (Some(mail), Some(recipients)) => Some(Job { mail, recipients }),
-        _ => {
-            unreadable(
-                shared,
-                destination,
-                &due,
-                "its entry in the queue cannot be understood",
-            )
-            .await;
-            None
-        }
-    }
-}
-
-async fn unreadable(shared: &Arc<Shared>, destination: &str, due: &Due, why: &str) {
-    tracing::error!(
-        token = due.token,
-        "a message in the queue cannot be read: {why}"
-    );
-    let now_ms = clock::now_ms();
-    let delivery = &shared.current.get().settings.delivery;
-    let finished = due
-        .recipients
-        .iter()
-        .map(|recipient| {
-            let tried = policy::attempt::Attempt {
-                now_ms,
-                // It does not expire: nobody could be told what it was.
-                accepted_at_ms: now_ms,
-                attempts: recipient.attempts + 1,
-                permanent: false,
-            };
-            let next_at_ms = match policy::attempt::after_failure(&tried, delivery) {
-                policy::attempt::Next::Retry { at_ms } => at_ms,
-                _ => now_ms + 3_600_000,
-            };
-            Finished {
-                recipient: recipient.id,
-                token: due.token.clone(),
-                address: recipient.address.clone(),
-                at_ms: now_ms,
-                fate: Fate::Deferred {
-                    next_at_ms,
-                    notice_at_ms: Some(i64::MAX),
-                    reason: format!("the spool could not be read: {why}"),
-                },
-                hop: String::new(),
-                reply: String::new(),
-            }
-        })
-        .collect();
-    let settlement = Settlement {
-        destination: destination.to_owned(),
-        finished,
-        reports: Vec::new(),
-    };
-    settle::enter(shared, settlement).await;
 }
 
 /// Tells senders that their mail is late, or returns it when its time is over.
@@ -225,19 +164,15 @@ async fn tell_delays(shared: &Arc<Shared>) -> Result<(), StoreError> {
         for one in due {
             tell(shared, one, &reasons, now_ms).await;
         }
-        if count < AT_ONCE || shared.stop.is_cancelled() {
+        if count < AT_ONCE || shared.end.is_cancelled() {
             return Ok(());
         }
     }
 }
 
 async fn tell(shared: &Arc<Shared>, due: Due, reasons: &HashMap<String, String>, now_ms: i64) {
-    let Some(first) = due.recipients.first() else {
-        return;
-    };
-    let destination = first.destination.clone();
     let rows = due.recipients.clone();
-    let Some(job) = job(shared, &destination, due).await else {
+    let Some(job) = load::job(shared, Ready::Row(due)).await else {
         return;
     };
     let mut events = Vec::new();
@@ -258,9 +193,8 @@ async fn tell(shared: &Arc<Shared>, due: Due, reasons: &HashMap<String, String>,
             if wants_delay(waiting) && has_sender(&job.mail) {
                 events.push(Event::delayed(waiting, &reason));
             }
-            Fate::Deferred {
-                next_at_ms: now_ms,
-                notice_at_ms: Some(waiting.expires_at_ms),
+            Fate::Told {
+                notice_at_ms: waiting.expires_at_ms,
                 reason: reason.clone(),
             }
         };
@@ -275,28 +209,23 @@ async fn tell(shared: &Arc<Shared>, due: Due, reasons: &HashMap<String, String>,
         });
     }
     let settlement = Settlement {
-        destination,
+        destinations: rows.into_iter().map(|row| row.destination).collect(),
         finished,
         reports: report::about(shared, &job.mail, events).await,
+        ..Settlement::default()
     };
     settle::enter(shared, settlement).await;
 }
 
 /// Returns to their senders what the admin wants returned.
 async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    loop {
+    while shared.store.read(queue::has_returns)? && !shared.end.is_cancelled() {
         let due = shared
             .store
             .note(move |tx| queue::take_returns(tx, AT_ONCE))
             .await?;
-        let count: usize = due.iter().map(|one| one.recipients.len()).sum();
         for one in due {
-            let destination = one
-                .recipients
-                .first()
-                .map(|row| row.destination.clone())
-                .unwrap_or_default();
-            let Some(job) = job(shared, &destination, one).await else {
+            let Some(job) = load::job(shared, Ready::Row(one)).await else {
                 continue;
             };
             let told = job
@@ -305,7 +234,6 @@ async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
                 .filter(|waiting| wants_failure(waiting));
             let events = told.map(Event::returned).collect();
             let settlement = Settlement {
-                destination,
                 finished: job
                     .recipients
                     .iter()
@@ -320,13 +248,12 @@ async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
                     })
                     .collect(),
                 reports: report::about(shared, &job.mail, events).await,
+                ..Settlement::default()
             };
             settle::enter(shared, settlement).await;
         }
-        if count < AT_ONCE {
-            return Ok(());
-        }
     }
+    Ok(())
 }
 
 /// Starts a worker who was counted already.

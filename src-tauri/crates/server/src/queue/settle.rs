@@ -3,18 +3,20 @@
 //! One task enters it ([`keep`]), many outcomes in one commit. It goes on trying when the disk is full or the database busy:
 //! a delivery that is not entered would be made twice.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy::attempt::{self, Next};
 use smtp::client::{Outcome, Trouble};
 use smtp::{Notify, ReversePath};
-use store::queue::{Accepted, Fate, Finished};
+use store::queue::{self, Accepted, Fate, Finished, Moved, Pause};
 use store::spool::Content;
+use store::{StoreError, Tx};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::mail::{Mail, Waiting};
+use super::mail::{Job, Mail, Ready, Waiting};
 use super::report::{self, Event};
 use crate::clock;
 use crate::shared::Shared;
@@ -29,11 +31,25 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What is to be entered together.
 #[derive(Debug, Default)]
 pub(crate) struct Settlement {
-    /// Where it was to go, for those who wait again.
-    pub destination: String,
+    /// For whom something may wait afterwards.
+    pub destinations: Vec<String>,
     pub finished: Vec<Finished>,
+    /// Recipients that were taken and not tried: they are due again at once.
+    pub given_back: Vec<i64>,
+    /// Recipients that were taken and go another way.
+    pub moved: Vec<Moved>,
+    /// What is known of a destination.
+    pub pause: Option<Rest>,
     /// New messages, for senders.
     pub reports: Vec<(Accepted, Content)>,
+}
+
+/// Whether a destination rests.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    Begins(Pause),
+    /// For the one with this name.
+    Ends(String),
 }
 
 /// The way to the one who enters.
@@ -64,7 +80,7 @@ pub(crate) async fn conclude(
     let snapshot = shared.current.get();
     let now_ms = clock::now_ms();
     let mut settlement = Settlement {
-        destination: destination.to_owned(),
+        destinations: vec![destination.to_owned()],
         ..Settlement::default()
     };
     let mut events = Vec::new();
@@ -184,6 +200,16 @@ pub(crate) async fn enter(shared: &Arc<Shared>, settlement: Settlement) {
     }
 }
 
+/// Has a message wait in the tables that came for a destination just as it was paused.
+pub(crate) async fn put_back(shared: Arc<Shared>, destination: String, job: Job) {
+    let settlement = Settlement {
+        destinations: vec![destination],
+        given_back: Ready::Job(job).ids(),
+        ..Settlement::default()
+    };
+    enter(&shared, settlement).await;
+}
+
 /// Enters outcomes until the server has stopped and nothing is left.
 pub(crate) async fn keep(shared: Arc<Shared>, done: tokio_util::sync::CancellationToken) {
     let Some(mut receiver) = shared.queue.settled.receiver.lock().await.take() else {
@@ -230,29 +256,17 @@ async fn write(
     store::fail_point!("settle-before-commit");
     let settlements = Arc::new(settlements);
     loop {
-        // What the tables do not know yet cannot be struck out there.
-        while shared.store.is_behind() {
-            if timeout(RETRY, done.cancelled()).await.is_ok() {
-                return;
-            }
-        }
         let mine = Arc::clone(&settlements);
-        let written = shared
-            .store
-            .write(move |tx| {
-                let mut files = Vec::new();
-                for settlement in mine.iter() {
-                    files.extend(store::queue::finish(tx, &settlement.finished)?);
-                }
-                Ok(files)
-            })
-            .await;
+        let written = shared.store.write(move |tx| enter_all(tx, &mine)).await;
         match written {
-            Ok(files) => {
+            Ok(entered) => {
                 store::fail_point!("settle-after-commit");
-                remove_files(shared, files).await;
+                for (destination, at_ms) in entered.due {
+                    shared.queue.waits(&destination, at_ms);
+                }
+                remove_files(shared, entered.files).await;
                 store::fail_point!("settle-after-removal");
-                break;
+                return;
             }
             Err(error) => {
                 tracing::error!("what became of deliveries cannot be written down: {error}");
@@ -263,13 +277,42 @@ async fn write(
             }
         }
     }
-    for settlement in settlements.iter() {
-        for one in &settlement.finished {
-            if let Fate::Deferred { next_at_ms, .. } = &one.fate {
-                shared.queue.waits(&settlement.destination, *next_at_ms);
-            }
+}
+
+/// What follows when it is entered.
+#[derive(Debug, Default)]
+struct Entered {
+    /// Content files of messages that are done with.
+    files: Vec<String>,
+    /// When the next thing is due for each destination.
+    due: Vec<(String, i64)>,
+}
+
+fn enter_all(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<Entered, StoreError> {
+    let now_ms = clock::now_ms();
+    let mut entered = Entered::default();
+    let mut destinations = BTreeSet::new();
+    for settlement in settlements {
+        entered
+            .files
+            .extend(queue::finish(tx, &settlement.finished)?);
+        queue::give_back(tx, &settlement.given_back, now_ms)?;
+        for moved in &settlement.moved {
+            queue::move_on(tx, moved, now_ms)?;
+        }
+        match &settlement.pause {
+            Some(Rest::Begins(pause)) => queue::pause(tx, pause)?,
+            Some(Rest::Ends(destination)) => queue::resume(tx, destination)?,
+            None => {}
+        }
+        destinations.extend(&settlement.destinations);
+    }
+    for destination in destinations {
+        if let Some(at_ms) = queue::next_due(tx, destination)? {
+            entered.due.push((destination.clone(), at_ms));
         }
     }
+    Ok(entered)
 }
 
 /// Takes a report over, however long the disk makes that take. False when the server ended before.

@@ -156,9 +156,7 @@ impl Running {
                 let settings = snapshot.settings.clone();
                 self.problem = None;
                 self.shared.current.replace(snapshot);
-                if effects.routes {
-                    self.route_anew(&settings).await;
-                }
+                self.change_queue(effects, &settings).await;
                 self.publish();
                 return Applied::Revision(revision);
             }

@@ -1,6 +1,5 @@
 //! The end of a transaction with a message: decide, plan, store durably, and only then say 250.
 
-use std::io;
 use std::sync::Arc;
 
 use message::trace::{self, Received};
@@ -33,8 +32,8 @@ impl Conversation {
             Some(reason) => self.refuse(reason),
             None => match self.carry_out(&mut transaction).await {
                 Ok(reply) => Answer::AcceptWith(reply),
-                Err(reason) => {
-                    let step = note("delivery", "storage", reason.text());
+                Err((reason, why)) => {
+                    let step = note("delivery", "storage", why);
                     transaction.record.step(policy::Step {
                         result: "refuse".into(),
                         ..step
@@ -52,21 +51,27 @@ impl Conversation {
     }
 
     /// Takes the message over, durably, and only then gives the reply that makes us answerable for it.
-    async fn carry_out(&mut self, transaction: &mut Transaction) -> Result<Reply, Reason> {
+    /// Else why not, for the client and for the record.
+    async fn carry_out(
+        &mut self,
+        transaction: &mut Transaction,
+    ) -> Result<Reply, (Reason, String)> {
         let plan = plan(&self.facts, &self.snapshot.settings);
         for step in &plan.trace {
             transaction.record.step(step.clone());
         }
         // Every accepted recipient leads somewhere; should that ever fail, the client keeps the message.
         if plan.deliveries.is_empty() || plan.deliveries.len() > MOST_RECIPIENTS {
-            return Err(Reason::StorageFailed);
+            let why = format!("{} deliveries were planned", plan.deliveries.len());
+            return Err((Reason::StorageFailed, why));
         }
+        let spool = self.shared.spool();
         let arrived = std::mem::take(&mut transaction.arriving)
-            .finish(&self.shared.spool())
+            .finish(&spool)
             .await
             .map_err(|error| {
                 tracing::error!("a message could not be stored: {error}");
-                reason_of(&error)
+                self.shared.storing.spool_failed(&error, &spool)
             })?;
         let reply = Reply::new(
             250,
@@ -78,12 +83,7 @@ impl Conversation {
         if let Err(error) = self.take_over(accepted, arrived).await {
             tracing::error!("a message was not taken: {error}");
             transaction.record.not_accepted();
-            let full = matches!(error, StoreError::Full { .. });
-            return Err(if full {
-                Reason::StorageFull
-            } else {
-                Reason::StorageFailed
-            });
+            return Err(self.shared.storing.failed(&error));
         }
         store::fail_point!("accept-before-reply");
         self.recorded = true;
@@ -196,15 +196,5 @@ impl Conversation {
             date: clock::mail_date(clock::now_ms()),
         }
         .to_header()
-    }
-}
-
-/// Whether there is no room, or something else is wrong with the disk.
-fn reason_of(error: &io::Error) -> Reason {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Reason::StorageFull
-        }
-        _ => Reason::StorageFailed,
     }
 }

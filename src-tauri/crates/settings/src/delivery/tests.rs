@@ -249,6 +249,21 @@ fn mail_that_waits_is_routed_anew_when_its_way_changes_and_nothing_must_be_tried
 }
 
 #[test]
+fn mail_that_waits_gets_the_new_times() {
+    let old = office();
+    let times = |document: Value| {
+        let effects = change::effects(&old, &old.merged(&document).unwrap());
+        assert!(!effects.must_be_tried(), "{document}");
+        effects.times
+    };
+    assert!(times(
+        json!({"delivery": {"give_up_after_hours": 2, "warn_after_hours": 1}})
+    ));
+    assert!(times(json!({"delivery": {"warn_after_hours": null}})));
+    assert!(!times(json!({"delivery": {"retry_schedule_minutes": [1]}})));
+}
+
+#[test]
 fn a_mail_store_is_another_program() {
     let mailbox = |at: &str| office().merged(&json!({"service": {"mailbox": {"lmtp": at}}}));
     for at in [

@@ -1,6 +1,6 @@
 //! What the admin does with recipients that wait.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{note, remove_if_done, remove_recipient};
@@ -10,6 +10,8 @@ use crate::{StoreError, Tx};
 
 /// Key under which changes are counted, in table `state`.
 const CHANGES: &str = "queue_changes";
+/// For so long nobody is told of a delay or of the end of one that is to be tried at once: time for the attempt.
+const TRIED_FIRST_MS: i64 = 3_600_000;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub enum Act {
     Retry,
     /// Not tried, and never expiring, until it is released.
     Hold,
-    /// Waits again.
+    /// Waits again, due at once, whatever its destination's pause.
     Release,
     /// Back to the sender with a report.
     Return,
@@ -37,35 +39,61 @@ pub enum Which {
     Matching(Filter),
 }
 
-/// Does it. Returns how many recipients it changed, and the content files of messages that are gone. A recipient that is
-/// being sent at the moment is not removed or retried: what becomes of it is known within minutes.
+/// What an act did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Acted {
+    /// Recipients that it changed.
+    pub changed: usize,
+    /// Content files of messages that are gone; they may be removed once the change is on the disk.
+    pub files: Vec<String>,
+    /// Numbers that are not in the queue.
+    pub gone: Vec<i64>,
+    /// Recipients that are being sent at the moment and were left alone.
+    pub under_way: Vec<i64>,
+}
+
+/// Does it. A recipient that is being sent at the moment is left alone: what becomes of it is known within minutes.
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot be written.
-pub fn act(
-    tx: &Tx<'_>,
-    act: Act,
-    which: &Which,
-    now_ms: i64,
-) -> Result<(usize, Vec<String>), StoreError> {
+pub fn act(tx: &Tx<'_>, act: Act, which: &Which, now_ms: i64) -> Result<Acted, StoreError> {
     let ids = match which {
         Which::Ids(ids) => ids.clone(),
         Which::Matching(filter) => matching(tx, filter)?,
     };
-    let mut changed = 0;
-    let mut files = Vec::new();
+    let mut acted = Acted::default();
     for id in ids {
-        let done = match act {
-            Act::Retry => retry(tx, id, now_ms)?,
-            Act::Hold => set_state(tx, id, &[state::WAITING, state::RETURN], state::HELD)?,
-            Act::Release => set_state(tx, id, &[state::HELD], state::WAITING)?,
-            Act::Return => set_state(tx, id, &[state::WAITING, state::HELD], state::RETURN)?,
-            Act::Remove => drop_one(tx, id, now_ms, &mut files)?,
-        };
-        changed += usize::from(done);
+        match state_of(tx, id)? {
+            None => acted.gone.push(id),
+            Some(state::SENDING) => acted.under_way.push(id),
+            Some(_) => acted.changed += usize::from(act_on(tx, act, id, now_ms, &mut acted.files)?),
+        }
     }
     bump(tx, now_ms)?;
-    Ok((changed, files))
+    Ok(acted)
+}
+
+fn act_on(
+    tx: &Tx<'_>,
+    act: Act,
+    id: i64,
+    now_ms: i64,
+    files: &mut Vec<String>,
+) -> Result<bool, StoreError> {
+    match act {
+        Act::Retry => try_at_once(tx, id, now_ms, false),
+        Act::Hold => set_state(tx, id, &[state::WAITING, state::RETURN], state::HELD),
+        Act::Release => try_at_once(tx, id, now_ms, true),
+        Act::Return => set_state(tx, id, &[state::WAITING, state::HELD], state::RETURN),
+        Act::Remove => drop_one(tx, id, now_ms, files),
+    }
+}
+
+fn state_of(conn: &Connection, id: i64) -> Result<Option<i64>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT state FROM recipient WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?)
 }
 
 fn matching(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<i64>, StoreError> {
@@ -77,12 +105,16 @@ fn matching(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<i64>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn retry(tx: &Tx<'_>, id: i64, now_ms: i64) -> Result<bool, StoreError> {
+/// Due at once, whatever its destination's pause. One whose time ran out while it did not wait is tried before its sender
+/// hears of it. Of those that are not held nothing becomes when only the `held` are meant.
+fn try_at_once(tx: &Tx<'_>, id: i64, now_ms: i64, held: bool) -> Result<bool, StoreError> {
     let changed = tx
         .prepare_cached(
-            "UPDATE recipient SET next_at_ms = ?2, state = 0 WHERE id = ?1 AND state IN (0, 2, 3)",
+            "UPDATE recipient SET state = 0, next_at_ms = ?2,
+               notice_at_ms = iif(state <> 0 OR notice_at_ms <= ?2, max(notice_at_ms, ?3), notice_at_ms)
+             WHERE id = ?1 AND (state = 2 OR (state IN (0, 3) AND NOT ?4))",
         )?
-        .execute(params![id, now_ms])?;
+        .execute(params![id, now_ms, now_ms.saturating_add(TRIED_FIRST_MS), held])?;
     if changed > 0 {
         tx.prepare_cached(
             "DELETE FROM destination WHERE name = (SELECT destination FROM recipient WHERE id = ?1)",
@@ -146,3 +178,6 @@ pub fn changes(conn: &Connection) -> Result<i64, StoreError> {
         .and_then(|said| said.value.as_i64())
         .unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

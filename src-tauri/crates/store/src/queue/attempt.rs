@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{REASON, message_of, recipient_id};
+use super::{REASON, marked, message_of, recipient_id};
 use crate::text::clamp;
 use crate::{StoreError, Tx};
 
@@ -24,6 +24,13 @@ pub enum Fate {
         /// When its sender is told again, or it expires; `None` leaves that as it is.
         notice_at_ms: Option<i64>,
         /// Why, in words.
+        reason: String,
+    },
+    /// It was not tried: its sender was told of the delay. The next attempt is as due as it was.
+    Told {
+        /// When its sender is told again, or it expires.
+        notice_at_ms: i64,
+        /// Why it still waits, in words.
         reason: String,
     },
 }
@@ -66,45 +73,42 @@ pub struct Attempt {
 /// change is on the disk.
 ///
 /// # Errors
-/// [`StoreError`] when the database cannot be written.
+/// [`StoreError::Busy`] while the tables do not know one of the messages yet: nothing could be struck out, and the message
+/// would be delivered again once they do. Any other [`StoreError`] when the database cannot be written.
 pub fn finish(tx: &Tx<'_>, finished: &[Finished]) -> Result<Vec<String>, StoreError> {
+    let newest = finished.iter().map(|one| message_of(one.recipient)).max();
+    if let Some(newest) = newest
+        && newest > marked(tx)?
+    {
+        return Err(StoreError::Busy);
+    }
     let mut touched = BTreeSet::new();
     for one in finished {
-        let outcome = match &one.fate {
-            Fate::Delivered => "delivered",
-            Fate::Failed => "failed",
-            Fate::Deferred { .. } => "deferred",
-        };
-        note(
-            tx,
-            &one.token,
-            one.at_ms,
-            &one.address,
-            outcome,
-            &one.hop,
-            &one.reply,
-        )?;
-        if let Fate::Deferred {
-            next_at_ms,
-            notice_at_ms,
-            reason,
-        } = &one.fate
-        {
-            // One that was held or marked for return meanwhile stays so.
-            tx.prepare_cached(
-                "UPDATE recipient SET attempts = attempts + 1, next_at_ms = ?2,
-                   notice_at_ms = coalesce(?3, notice_at_ms), reason = ?4,
-                   state = iif(state = 1, 0, state) WHERE id = ?1",
-            )?
-            .execute(params![
-                one.recipient,
+        if let Some(outcome) = outcome(&one.fate) {
+            note(
+                tx,
+                &one.token,
+                one.at_ms,
+                &one.address,
+                outcome,
+                &one.hop,
+                &one.reply,
+            )?;
+        }
+        match &one.fate {
+            Fate::Delivered | Fate::Failed => {
+                remove_recipient(tx, one.recipient)?;
+                touched.insert(message_of(one.recipient));
+            }
+            Fate::Deferred {
                 next_at_ms,
                 notice_at_ms,
-                clamp(reason, REASON)
-            ])?;
-        } else {
-            remove_recipient(tx, one.recipient)?;
-            touched.insert(message_of(one.recipient));
+                reason,
+            } => defer(tx, one.recipient, *next_at_ms, *notice_at_ms, reason)?,
+            Fate::Told {
+                notice_at_ms,
+                reason,
+            } => tell(tx, one.recipient, *notice_at_ms, reason)?,
         }
     }
     let mut files = Vec::new();
@@ -112,6 +116,46 @@ pub fn finish(tx: &Tx<'_>, finished: &[Finished]) -> Result<Vec<String>, StoreEr
         files.extend(remove_if_done(tx, message)?);
     }
     Ok(files)
+}
+
+fn outcome(fate: &Fate) -> Option<&'static str> {
+    match fate {
+        Fate::Delivered => Some("delivered"),
+        Fate::Failed => Some("failed"),
+        Fate::Deferred { .. } => Some("deferred"),
+        Fate::Told { .. } => None,
+    }
+}
+
+// One that was held or marked for return meanwhile stays so, in both.
+
+fn defer(
+    tx: &Tx<'_>,
+    recipient: i64,
+    next_at_ms: i64,
+    notice_at_ms: Option<i64>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE recipient SET attempts = attempts + 1, next_at_ms = ?2,
+           notice_at_ms = coalesce(?3, notice_at_ms), reason = ?4,
+           state = iif(state = 1, 0, state) WHERE id = ?1",
+    )?
+    .execute(params![
+        recipient,
+        next_at_ms,
+        notice_at_ms,
+        clamp(reason, REASON)
+    ])?;
+    Ok(())
+}
+
+fn tell(tx: &Tx<'_>, recipient: i64, notice_at_ms: i64, reason: &str) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE recipient SET notice_at_ms = ?2, reason = ?3, state = iif(state = 1, 0, state) WHERE id = ?1",
+    )?
+    .execute(params![recipient, notice_at_ms, clamp(reason, REASON)])?;
+    Ok(())
 }
 
 pub(super) fn remove_recipient(tx: &Tx<'_>, recipient: i64) -> Result<(), StoreError> {

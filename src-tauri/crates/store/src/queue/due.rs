@@ -1,5 +1,7 @@
 //! What is due, and what is being sent.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, params};
 
 use super::message_of;
@@ -62,8 +64,15 @@ pub fn reset(tx: &Tx<'_>) -> Result<usize, StoreError> {
 /// # Errors
 /// [`StoreError`] when the database cannot be read.
 pub fn schedule(conn: &Connection) -> Result<Vec<(String, i64)>, StoreError> {
+    // From each destination's first entry in the index straight to the next destination's, past all that waits in between.
     let mut statement = conn.prepare_cached(
-        "SELECT destination, min(next_at_ms) FROM recipient WHERE state = 0 GROUP BY destination",
+        "WITH RECURSIVE each (name) AS (
+           SELECT min(destination) FROM recipient WHERE state = 0
+           UNION ALL
+           SELECT (SELECT min(destination) FROM recipient WHERE state = 0 AND destination > each.name)
+           FROM each WHERE each.name IS NOT NULL)
+         SELECT name, (SELECT min(next_at_ms) FROM recipient WHERE state = 0 AND destination = name)
+         FROM each WHERE name IS NOT NULL",
     )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -81,8 +90,8 @@ pub fn next_due(conn: &Connection, destination: &str) -> Result<Option<i64>, Sto
         .query_row([destination], |row| row.get(0))?)
 }
 
-/// Takes up to `limit` recipients of a destination that are due, in the order in which they are, and marks them as being
-/// sent.
+/// Takes up to `messages` messages to a destination that are due, with at most `recipients` recipients in all, in the order
+/// in which they are due, and marks them as being sent.
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot be written.
@@ -90,17 +99,23 @@ pub fn take_due(
     tx: &Tx<'_>,
     destination: &str,
     now_ms: i64,
-    limit: usize,
+    messages: usize,
+    recipients: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    let ids = {
+    let mut ids = {
         let mut statement = tx.prepare_cached(
             "SELECT id FROM recipient WHERE destination = ?1 AND state = 0 AND next_at_ms <= ?2
              ORDER BY next_at_ms LIMIT ?3",
         )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = i64::try_from(recipients).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![destination, now_ms, limit], |row| row.get(0))?;
         rows.collect::<Result<Vec<i64>, _>>()?
     };
+    let mut taken = HashSet::new();
+    ids.retain(|id| {
+        let message = message_of(*id);
+        taken.contains(&message) || taken.len() < messages && taken.insert(message)
+    });
     take(tx, ids)
 }
 
@@ -118,6 +133,16 @@ pub fn take_notices(tx: &Tx<'_>, now_ms: i64, limit: usize) -> Result<Vec<Due>, 
         rows.collect::<Result<Vec<i64>, _>>()?
     };
     take(tx, ids)
+}
+
+/// Whether somebody said of any recipient that it is to be returned.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot be read.
+pub fn has_returns(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM recipient WHERE state = 3)")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// Takes up to `limit` recipients that are to be returned because somebody said so.

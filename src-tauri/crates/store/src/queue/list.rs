@@ -21,6 +21,9 @@ pub struct Filter {
     pub state: String,
     /// Only this destination.
     pub destination: Option<String>,
+    /// Only recipients up to this number. Numbers grow with time, so whoever acts on what they saw touches nothing that
+    /// came later.
+    pub up_to: Option<i64>,
 }
 
 /// A recipient in the queue, with what is known of its message.
@@ -271,6 +274,9 @@ pub(super) fn condition(filter: &Filter) -> (String, Vec<Value>) {
     if let Some(destination) = &filter.destination {
         values.push(destination.clone().into());
         parts.push(format!("recipient.destination = ?{}", values.len()));
+    }
+    if let Some(last) = filter.up_to {
+        parts.push(format!("recipient.id <= {last}"));
     }
     let text = filter.text.trim();
     if !text.is_empty() {

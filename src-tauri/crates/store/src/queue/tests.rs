@@ -54,6 +54,7 @@ fn put(tx: &Tx<'_>, id: i64, to: &[(&str, &str, i64)]) {
         entry: entry(&token),
     };
     insert(tx, id, &accepted, None).unwrap();
+    mark(tx, id).unwrap();
 }
 
 fn finished(recipient: i64, fate: Fate) -> Finished {
@@ -88,10 +89,10 @@ fn what_is_due_is_taken_once_and_grouped_by_message() {
         ],
     );
     put(&tx, 2, &[("d@x.example", "relay", 99)]);
-    let due = take_due(&tx, "relay", 20, 100).unwrap();
+    let due = take_due(&tx, "relay", 20, 100, 100).unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!(ids(&due), [recipient_id(1, 0), recipient_id(1, 1)]);
-    assert!(take_due(&tx, "relay", 20, 100).unwrap().is_empty());
+    assert!(take_due(&tx, "relay", 20, 100, 100).unwrap().is_empty());
     assert_eq!(next_due(&tx, "relay").unwrap(), Some(99));
     assert_eq!(
         schedule(&tx).unwrap(),
@@ -99,7 +100,7 @@ fn what_is_due_is_taken_once_and_grouped_by_message() {
     );
     // After a start nothing is being sent any more.
     assert_eq!(reset(&tx).unwrap(), 2);
-    assert_eq!(take_due(&tx, "relay", 20, 1).unwrap().len(), 1);
+    assert_eq!(take_due(&tx, "relay", 20, 1, 1).unwrap().len(), 1);
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn a_message_goes_when_its_last_recipient_does() {
         1,
         &[("a@x.example", "relay", 10), ("b@x.example", "relay", 10)],
     );
-    take_due(&tx, "relay", 20, 100).unwrap();
+    take_due(&tx, "relay", 20, 100, 100).unwrap();
     finish(&tx, &[finished(recipient_id(1, 0), Fate::Delivered)]).unwrap();
     let later = Fate::Deferred {
         next_at_ms: 70,
@@ -172,15 +173,15 @@ fn the_admin_holds_releases_retries_returns_and_removes() {
     );
     let one = |n| Which::Ids(vec![recipient_id(1, n), 77]);
     let before = changes(&tx).unwrap();
-    assert_eq!(act(&tx, Act::Hold, &one(0), 9).unwrap().0, 1);
-    assert!(ids(&take_due(&tx, "relay", 900, 9).unwrap()).contains(&recipient_id(1, 1)));
+    assert_eq!(act(&tx, Act::Hold, &one(0), 9).unwrap().changed, 1);
+    assert!(ids(&take_due(&tx, "relay", 900, 9, 9).unwrap()).contains(&recipient_id(1, 1)));
     // One that is being sent is left alone.
-    assert_eq!(act(&tx, Act::Remove, &one(1), 9).unwrap().0, 0);
+    assert_eq!(act(&tx, Act::Remove, &one(1), 9).unwrap().changed, 0);
     reset(&tx).unwrap();
-    assert_eq!(act(&tx, Act::Release, &one(0), 9).unwrap().0, 1);
-    assert_eq!(act(&tx, Act::Retry, &one(0), 9).unwrap().0, 1);
+    assert_eq!(act(&tx, Act::Release, &one(0), 9).unwrap().changed, 1);
+    assert_eq!(act(&tx, Act::Retry, &one(0), 9).unwrap().changed, 1);
     assert_eq!(
-        ids(&take_due(&tx, "relay", 9, 9).unwrap()),
+        ids(&take_due(&tx, "relay", 9, 9, 9).unwrap()),
         [recipient_id(1, 0)]
     );
     reset(&tx).unwrap();
@@ -188,13 +189,13 @@ fn the_admin_holds_releases_retries_returns_and_removes() {
         text: "Y.EXAMPLE".into(),
         ..Filter::default()
     });
-    assert_eq!(act(&tx, Act::Return, &matching, 9).unwrap().0, 1);
+    assert_eq!(act(&tx, Act::Return, &matching, 9).unwrap().changed, 1);
     assert_eq!(ids(&take_returns(&tx, 9).unwrap()), [recipient_id(1, 1)]);
     reset(&tx).unwrap();
     assert_eq!(
         act(&tx, Act::Remove, &Which::Matching(Filter::default()), 9)
             .unwrap()
-            .0,
+            .changed,
         2
     );
     assert_eq!(count(&tx).unwrap(), (0, 0));
@@ -208,12 +209,18 @@ fn a_delay_is_told_once_and_the_end_later() {
     put(&tx, 1, &[("a@x.example", "relay", 10)]);
     assert!(take_notices(&tx, 999, 9).unwrap().is_empty());
     assert_eq!(take_notices(&tx, 1_000, 9).unwrap().len(), 1);
-    let told = Fate::Deferred {
-        next_at_ms: 1_000,
-        notice_at_ms: Some(9_000),
-        reason: String::new(),
+    let told = Fate::Told {
+        notice_at_ms: 9_000,
+        reason: "no route".into(),
     };
     finish(&tx, &[finished(recipient_id(1, 0), told)]).unwrap();
+    // Nothing was tried: the schedule goes on as it was.
+    let row = show(&tx, recipient_id(1, 0)).unwrap().unwrap();
+    assert_eq!(
+        (row.attempts, row.next_at_ms, row.state.as_str()),
+        (0, 10, "waiting")
+    );
+    assert!(attempts_of(&tx, "T00001", 0, 10).unwrap().is_empty());
     assert!(take_notices(&tx, 8_999, 9).unwrap().is_empty());
     assert_eq!(take_notices(&tx, 9_000, 9).unwrap().len(), 1);
 }
@@ -228,7 +235,110 @@ fn new_routes_move_what_waits() {
         Some("relay".into())
     });
     assert_eq!(moved.unwrap(), 1);
-    assert_eq!(take_due(&tx, "relay", 10, 9).unwrap().len(), 1);
+    assert_eq!(take_due(&tx, "relay", 10, 9, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_tables_do_not_know_yet_is_not_taken_for_done() {
+    let conn = memory();
+    let tx = Tx::for_test(&conn);
+    put(&tx, 1, &[("a@x.example", "relay", 10)]);
+    let early = finish(&tx, &[finished(recipient_id(2, 0), Fate::Delivered)]);
+    assert_eq!(early.unwrap_err(), StoreError::Busy);
+    put(&tx, 2, &[("b@x.example", "relay", 10)]);
+    finish(&tx, &[finished(recipient_id(2, 0), Fate::Delivered)]).unwrap();
+    assert_eq!(
+        ids(&take_due(&tx, "relay", 20, 9, 9).unwrap()),
+        [recipient_id(1, 0)]
+    );
+}
+
+#[test]
+fn few_messages_are_taken_with_many_recipients() {
+    let conn = memory();
+    let tx = Tx::for_test(&conn);
+    let to = [
+        ("a@x.example", "relay", 10),
+        ("b@x.example", "relay", 10),
+        ("c@x.example", "relay", 11),
+    ];
+    put(&tx, 1, &to);
+    put(&tx, 2, &to);
+    let first = take_due(&tx, "relay", 20, 1, 100).unwrap();
+    assert_eq!((first.len(), ids(&first).len()), (1, 3));
+    let second = take_due(&tx, "relay", 20, 100, 2).unwrap();
+    assert_eq!((second.len(), ids(&second).len()), (1, 2));
+}
+
+#[test]
+fn an_address_that_became_local_waits_for_each_of_its_mailboxes() {
+    let conn = memory();
+    let tx = Tx::for_test(&conn);
+    put(
+        &tx,
+        1,
+        &[
+            ("team@x.example", "domain:x.example", 10),
+            ("b@y.example", "relay", 10),
+        ],
+    );
+    take_due(&tx, "domain:x.example", 20, 9, 9).unwrap();
+    let moved = Moved {
+        recipient: recipient_id(1, 0),
+        destination: "mailbox".into(),
+        mailboxes: vec!["ann".into(), "bea".into()],
+    };
+    move_on(&tx, &moved, 30).unwrap();
+    assert_eq!(next_due(&tx, "mailbox").unwrap(), Some(30));
+    let due = take_due(&tx, "mailbox", 30, 9, 9).unwrap();
+    let mailboxes: Vec<_> = due
+        .iter()
+        .flat_map(|one| &one.recipients)
+        .map(|one| (one.id, one.address.as_str(), one.mailbox.as_str()))
+        .collect();
+    assert_eq!(
+        mailboxes,
+        [
+            (recipient_id(1, 0), "team@x.example", "ann"),
+            (recipient_id(1, 2), "team@x.example", "bea")
+        ]
+    );
+}
+
+#[test]
+fn other_times_hold_for_what_waits_already() {
+    let conn = memory();
+    let tx = Tx::for_test(&conn);
+    // Accepted at 5; the first is not told of a delay yet, the second was.
+    put(&tx, 1, &[("a@x.example", "relay", 10)]);
+    put(&tx, 2, &[("b@x.example", "relay", 10)]);
+    let told = Fate::Told {
+        notice_at_ms: 9_000,
+        reason: String::new(),
+    };
+    finish(&tx, &[finished(recipient_id(2, 0), told)]).unwrap();
+    let times = |give_up_ms, warn_ms, now_ms| {
+        let times = Times {
+            give_up_ms,
+            warn_ms,
+        };
+        time_anew(&tx, times, now_ms).unwrap();
+        let mut statement = tx
+            .prepare("SELECT notice_at_ms, expires_at_ms FROM recipient ORDER BY id")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap()
+            .collect::<Result<Vec<(i64, i64)>, _>>()
+            .unwrap()
+    };
+    // Shorter: the first is told now, the second is not told again.
+    assert_eq!(times(8_000, Some(100), 600), [(105, 8_005), (8_005, 8_005)]);
+    // Longer: whoever waits until then is told then.
+    assert_eq!(
+        times(20_000, Some(700), 600),
+        [(705, 20_005), (705, 20_005)]
+    );
+    assert_eq!(times(300, None, 600), [(305, 305), (305, 305)]);
 }
 
 #[test]
@@ -250,6 +360,8 @@ fn due_work_is_found_by_index_however_much_waits() {
     );
     let next = plan("SELECT min(next_at_ms) FROM recipient WHERE destination = ?1 AND state = 0");
     assert!(next.contains("recipient_due"), "{next}");
+    let returns = plan("SELECT EXISTS (SELECT 1 FROM recipient WHERE state = 3) WHERE ?1 <> ''");
+    assert!(returns.contains("recipient_return"), "{returns}");
 }
 
 #[test]

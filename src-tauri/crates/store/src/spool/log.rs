@@ -100,14 +100,20 @@ impl Log {
         self.file.write_all_at(&self.staged, self.end)?;
         crate::fail_point!("spool-before-flush");
         self.file.sync_data()?;
-        // Somebody removed the file: what is written into it is found by nobody after a crash.
-        if self.file.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file was removed while it was in use",
-            ));
+        self.is_in_its_place()
+    }
+
+    /// Somebody removed the file, or took its folder away: what is written into it is found by nobody after a crash.
+    fn is_in_its_place(&self) -> io::Result<()> {
+        let there = fs::metadata(segment_path(self.segments.folder(), self.number))?;
+        let ours = self.file.metadata()?;
+        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
+            return Ok(());
         }
-        Ok(())
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "another file is in its place",
+        ))
     }
 
     /// What is staged could not be written, and nobody answers for it.

@@ -228,6 +228,27 @@ fn a_segment_that_somebody_removed_takes_no_mail_and_the_next_one_does() {
     assert_eq!(store.content(next).unwrap().read_at(0, 9).unwrap(), b"next");
 }
 
+#[test]
+fn mail_is_refused_while_the_spool_folder_is_elsewhere_and_taken_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    store.recover().unwrap();
+    let first = take(&store, "AAAAAA", b"first");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(data.spool(), &elsewhere).unwrap();
+    for token in ["BBBBBB", "CCCCCC"] {
+        let lost = store.accept_blocking(accepted(token, 1), memory(b"lost"));
+        assert!(matches!(lost, Err(StoreError::Io { .. })), "{lost:?}");
+    }
+    std::fs::rename(&elsewhere, data.spool()).unwrap();
+    let next = take(&store, "DDDDDD", b"next");
+    for (id, content) in [(first, b"first".as_slice()), (next, b"next")] {
+        let stored = store.content(id).unwrap();
+        assert_eq!(stored.read_at(0, 9).unwrap(), content);
+    }
+}
+
 /// Another program that holds the database, for as long as this lives.
 fn holder(data: &DataDir) -> rusqlite::Connection {
     let conn = rusqlite::Connection::open(data.database()).unwrap();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use smtp::ReversePath;
-use store::queue::Pause;
+use store::queue::{Due, Pause};
 use store::spool::Content;
 
+use super::lane::{FIRST_WORKERS, READY};
 use super::*;
 use crate::queue::mail::{Carriage, Mail};
 
@@ -22,6 +23,21 @@ fn job(octets: usize) -> Job {
         }),
         recipients: Vec::new(),
     }
+}
+
+/// A message of these octets in the tables.
+fn row(size: u64) -> Ready {
+    Ready::Row(Due {
+        message: 1,
+        token: "T".into(),
+        accepted_at_ms: 0,
+        sender: String::new(),
+        parameters: "{}".into(),
+        subject: String::new(),
+        head: String::new(),
+        size,
+        recipients: Vec::new(),
+    })
 }
 
 fn put(lanes: &Lanes, destination: &str, now_ms: i64) -> Put {
@@ -90,7 +106,9 @@ fn a_paused_destination_takes_nothing_and_then_one_message_to_try() {
     assert_eq!(lanes.next_at(), Some(100));
     assert_eq!(lanes.due(100), [("relay".to_owned(), 1)]);
     lanes.reached("relay");
-    assert_eq!(lanes.due(100), [("relay".to_owned(), READY)]);
+    // The one that got through was the only one that was due, until the tables say more.
+    assert_eq!(lanes.due(100).len(), 1);
+    assert!(lanes.due(100)[0].1 > 1);
 }
 
 #[test]
@@ -110,6 +128,127 @@ fn content_in_memory_is_bounded_over_all_destinations() {
     assert!(!lanes.reserve("domain:other.example", 1, 0));
     lanes.unreserve("relay", MEMORY);
     assert!(lanes.reserve("domain:other.example", 1, 0));
+    // Whatever fills it, our own users get their mail.
+    assert!(!lanes.reserve("relay", MEMORY, 0));
+    assert!(lanes.reserve(MAILBOX, MEMORY, 0));
+    assert!(!lanes.reserve(MAILBOX, 1, 0));
+}
+
+#[test]
+fn a_thousand_messages_from_the_tables_are_not_held_in_memory() {
+    let lanes = Lanes::default();
+    lanes.waits("relay", 0);
+    let (name, room) = lanes.due(0).remove(0);
+    assert!(room < READY, "{room}");
+    for _ in 0..room {
+        lanes.add(&name, row(100_000));
+    }
+    assert!(lanes.due(0).is_empty());
+    assert_eq!(lanes.next_at(), None);
+    let state = lanes.lock();
+    assert_eq!((state.memory, state.rows), (0, room));
+}
+
+#[test]
+fn what_waits_in_lanes_is_bounded_over_all_destinations_but_for_mailboxes() {
+    let lanes = Lanes::default();
+    lanes.lock().rows = ROWS;
+    lanes.waits("relay", 0);
+    lanes.waits(MAILBOX, 0);
+    let names: Vec<String> = lanes.due(0).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [MAILBOX]);
+}
+
+#[tokio::test]
+async fn silent_destinations_keep_neither_mailboxes_nor_proven_nor_new_ones_waiting() {
+    let lanes = Lanes::default();
+    lanes.mailbox_is_disk(true);
+    assert!(matches!(put(&lanes, "relay", 0), Put::Start));
+    lanes.reached("relay");
+    let started = (0..1_000)
+        .filter(|at| matches!(put(&lanes, &format!("domain:silent{at}"), 0), Put::Start))
+        .count();
+    assert!((100..500).contains(&started), "{started}");
+    // Those who take mail and our own users are as well off as ever.
+    assert!(matches!(put(&lanes, "relay", 0), Put::Start));
+    assert!(matches!(put(&lanes, MAILBOX, 0), Put::Start));
+    assert!(lanes.deserted().is_empty(), "no place is free");
+    // A new one comes after those that are being tried, and before those that failed.
+    for at in started..1_000 {
+        lanes
+            .lock()
+            .lanes
+            .entry(format!("domain:silent{at}"))
+            .or_default()
+            .failures = 1;
+    }
+    assert!(matches!(put(&lanes, "domain:new", 0), Put::Taken));
+    lanes.failed("domain:silent0", 0, |_| 100);
+    drop(lanes.presence("domain:silent0"));
+    assert_eq!(lanes.deserted(), ["domain:new"]);
+}
+
+#[test]
+fn nothing_is_fetched_for_destinations_that_nobody_can_work_for() {
+    let lanes = Lanes::default();
+    for at in 0..1_000 {
+        lanes.waits(&format!("domain:silent{at}"), 0);
+    }
+    let due = lanes.due(0);
+    assert!((100..500).contains(&due.len()), "{}", due.len());
+    for (name, _) in &due {
+        assert!(lanes.add(name, row(10)));
+        lanes.ask(name);
+    }
+    // Then the runner must rest until a place is free, whatever is due.
+    assert!(lanes.due(0).is_empty());
+    assert_eq!(lanes.next_at(), None);
+    drop(lanes.presence(&due[0].0));
+    assert_eq!(lanes.next_at(), Some(0));
+}
+
+#[test]
+fn a_word_that_comes_while_the_tables_are_asked_is_not_lost() {
+    let lanes = Lanes::default();
+    lanes.waits("relay", 5);
+    assert_eq!(lanes.ask("relay"), 5);
+    assert_eq!(lanes.next_at(), None);
+    // Another message is entered between the answer of the tables and our taking note of it.
+    lanes.waits("relay", 7);
+    lanes.waits("relay", 90);
+    assert_eq!(lanes.next_at(), Some(7));
+}
+
+#[tokio::test]
+async fn work_that_is_not_for_a_worker_goes_back_in_its_place() {
+    let lanes = Lanes::default();
+    for size in [1, 2, 3] {
+        lanes.add(MAILBOX, row(size));
+    }
+    let Turn::Work(first) = lanes.next(MAILBOX).await else {
+        panic!("nothing to do");
+    };
+    lanes.undo(MAILBOX, first);
+    let sizes: Vec<u64> = lanes
+        .more(MAILBOX, 2, 100)
+        .iter()
+        .map(Ready::size)
+        .collect();
+    assert_eq!(sizes, [1, 2]);
+    assert_eq!(lanes.lock().rows, 1);
+    assert_eq!(lanes.lock().lanes[MAILBOX].under_way, 2);
+}
+
+#[test]
+fn a_batch_is_bounded_by_what_it_holds_in_memory() {
+    let lanes = Lanes::default();
+    for size in [60_000, 30_000_000, 30_000, 20_000] {
+        lanes.add(MAILBOX, row(size));
+    }
+    // The large one lies in a file and is copied in pieces.
+    let batch = lanes.more(MAILBOX, 10, 100_000);
+    assert_eq!(batch.len(), 3);
+    assert_eq!(lanes.more(MAILBOX, 10, 10_000).len(), 0);
 }
 
 #[test]
@@ -120,7 +259,7 @@ fn the_longest_waiting_destination_comes_first() {
         ("domain:a".into(), 30),
         ("domain:c".into(), 90),
     ];
-    lanes.load(schedule, Vec::new());
+    lanes.schedule(schedule);
     let names: Vec<String> = lanes.due(50).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["domain:b", "domain:a"]);
     assert_eq!(lanes.next_at(), Some(20));
@@ -135,11 +274,12 @@ fn what_the_tables_say_of_pauses_holds_after_a_start() {
         until_ms: 500,
         reason: "no".into(),
     };
-    lanes.load(vec![("relay".into(), 5)], vec![pause]);
+    lanes.pauses(vec![pause]);
+    lanes.schedule(vec![("relay".into(), 5)]);
     assert!(!lanes.reserve("relay", 10, 499));
     assert_eq!(lanes.next_at(), Some(500));
     // Somebody lifted it by hand.
-    lanes.load(vec![("relay".into(), 5)], Vec::new());
+    lanes.pauses(Vec::new());
     assert_eq!(lanes.next_at(), Some(5));
 }
 
@@ -148,7 +288,7 @@ async fn a_worker_that_falls_over_leaves_its_lane() {
     let lanes = Lanes::default();
     assert!(matches!(put(&lanes, "relay", 0), Put::Start));
     drop(lanes.presence("relay"));
-    assert_eq!(lanes.lock().workers, 0);
+    assert_eq!(lanes.lock().places, Places::default());
     assert_eq!(lanes.deserted(), ["relay"]);
 }
 
