@@ -3,6 +3,8 @@
 
 #[path = "outbound/admin.rs"]
 mod admin;
+#[path = "outbound/changes.rs"]
+mod changes;
 #[path = "outbound/content.rs"]
 mod content;
 #[path = "outbound/direct.rs"]

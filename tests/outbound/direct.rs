@@ -283,6 +283,20 @@ fn an_international_domain_is_asked_for_in_a_labels() -> Result<()> {
 }
 
 #[test]
+fn the_next_host_is_tried_when_the_first_goes_away_before_it_got_anything() -> Result<()> {
+    let world = World::new()?;
+    world.mx(10, 2)?;
+    world.mx(20, 3)?;
+    let (first, second) = (world.hop(2)?, world.hop(3)?);
+    first.at(At::Rcpt, Act::say("421 4.3.2 going down"));
+    let office = world.office()?;
+    office.send("direct", &[BOB])?;
+    second.wait_for(1)?;
+    ensure!(first.connections() == 1);
+    office.is_done_without_a_report()
+}
+
+#[test]
 fn waiting_mail_takes_the_new_way_when_the_route_changes() -> Result<()> {
     let world = World::new()?;
     world.mx(10, 2)?;

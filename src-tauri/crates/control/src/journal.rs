@@ -270,7 +270,12 @@ impl From<(i64, journal::Entry)> for Entry {
             message_id: some(entry.message_id),
             revision: entry.revision.0,
             facts: entry.facts.value(),
-            steps: serde_json::from_str(entry.trace.text()).unwrap_or_default(),
+            // Of a long trace a part may be left out, and an object stands in its place.
+            steps: serde_json::from_str::<Vec<Value>>(entry.trace.text())
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|step| serde_json::from_value(step).ok())
+                .collect(),
             attempts: Vec::new(),
         }
     }

@@ -17,6 +17,14 @@ mod tests;
 
 use smtp::{Address, Domain};
 
+/// Recipients of one report at most, so that it stays below 6 MB whatever others wrote, without the message it returns; on
+/// more there are several.
+pub const MOST_RECIPIENTS: usize = 1000;
+/// A report on more recipients has less to say about each.
+const FEW: usize = 20;
+/// Octets of what somebody said about one of many.
+const BRIEF: usize = 250;
+
 /// What happened to a recipient (RFC 3464 §2.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -89,7 +97,8 @@ pub struct Report<'a> {
     pub original: Original<'a>,
     /// The `Message-ID` of the original message; not used when it could disturb the header.
     pub original_message_id: Option<&'a str>,
-    /// At least one; those a report is about.
+    /// At least one; those a report is about. See [`MOST_RECIPIENTS`]; on more than 20 a text about each is cut
+    /// after some 250 octets.
     pub recipients: &'a [Recipient<'a>],
     /// The original message came with SMTPUTF8.
     pub smtputf8: bool,
@@ -123,6 +132,15 @@ impl Report<'_> {
                 let original = recipient.original.unwrap_or_default();
                 recipient.address.needs_smtputf8() || !original.is_ascii()
             })
+    }
+
+    /// How much of a text about one recipient has room, where it may have `most` octets in a report on a few.
+    fn room(&self, most: usize) -> usize {
+        if self.recipients.len() > FEW {
+            most.min(BRIEF)
+        } else {
+            most
+        }
     }
 
     /// Whether the header of the report itself is not ASCII.

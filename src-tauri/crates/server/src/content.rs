@@ -24,10 +24,42 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// Somebody answers for the message now, and for its file.
-    pub fn keep(mut self) {
-        if let Some(file) = self.file.take() {
-            file.keep();
+    /// A message that this server wrote itself. What has no room in the log lies in a file, name and all on the disk.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// What the spool said when the file could not be written.
+    pub fn own(octets: Vec<u8>, spool: &Path) -> io::Result<Self> {
+        if octets.len() <= IN_LOG {
+            return Ok(Self {
+                content: Content::Memory(Arc::new(octets)),
+                file: None,
+            });
+        }
+        let Spooled {
+            mut writing,
+            unlink,
+        } = begin(spool)?;
+        writing.push(&octets)?;
+        Ok(Self {
+            content: Content::File(Arc::new(writing.finish()?)),
+            file: Some(unlink),
+        })
+    }
+
+    /// Somebody is about to answer for the message: from now on its file stays, whoever goes away meanwhile, unless it is
+    /// [refused](Self::refused).
+    pub fn hand_over(&mut self) -> Content {
+        if let Some(file) = &mut self.file {
+            file.stays = true;
+        }
+        self.content.clone()
+    }
+
+    /// Nobody answers for the message, and its file goes.
+    pub fn refused(mut self) {
+        if let Some(file) = &mut self.file {
+            file.stays = false;
         }
     }
 }
@@ -38,21 +70,18 @@ struct Spooled {
     unlink: Unlink,
 }
 
-/// Removes a file when dropped.
+/// Removes a file when dropped, unless it stays.
 #[derive(Debug)]
-struct Unlink(PathBuf);
-
-impl Unlink {
-    fn keep(mut self) {
-        self.0 = PathBuf::new();
-    }
+struct Unlink {
+    path: PathBuf,
+    stays: bool,
 }
 
 impl Drop for Unlink {
     fn drop(&mut self) {
-        if !self.0.as_os_str().is_empty() {
+        if !self.stays {
             // What cannot be removed now is removed at the next start.
-            let _ = std::fs::remove_file(&self.0);
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
@@ -127,7 +156,10 @@ impl Arriving {
 
 fn begin(spool: &Path) -> io::Result<Spooled> {
     let writing = Writing::begin(spool, crate::random())?;
-    let unlink = Unlink(writing.path().to_owned());
+    let unlink = Unlink {
+        path: writing.path().to_owned(),
+        stays: false,
+    };
     Ok(Spooled { writing, unlink })
 }
 
@@ -171,12 +203,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_message_that_is_kept_keeps_its_file() {
+    async fn a_large_message_keeps_its_file_from_the_hand_over_on_unless_it_is_refused() {
         let spool = tempfile::tempdir().unwrap();
-        let mut arriving = Arriving::default();
-        arriving.push(vec![b'x'; 2 * IN_LOG], spool.path()).await;
-        arriving.finish(spool.path()).await.unwrap().keep();
-        assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 1);
+        let files = || std::fs::read_dir(spool.path()).unwrap().count();
+        let mut arrived = Arrived::own(vec![b'x'; 2 * IN_LOG], spool.path()).unwrap();
+        arrived.hand_over();
+        // The one who handed it over goes away before there is an answer.
+        drop(arrived);
+        assert_eq!(files(), 1);
+        let mut arrived = Arrived::own(vec![b'x'; 2 * IN_LOG], spool.path()).unwrap();
+        arrived.hand_over();
+        arrived.refused();
+        assert_eq!(files(), 1);
+    }
+
+    #[test]
+    fn a_message_of_our_own_lies_in_a_file_where_the_log_has_no_room() {
+        let spool = tempfile::tempdir().unwrap();
+        let files = || std::fs::read_dir(spool.path()).unwrap().count();
+        for (size, in_files) in [(IN_LOG, 0), (IN_LOG + 1, 1)] {
+            let own = Arrived::own(vec![b'x'; size], spool.path()).unwrap();
+            assert_eq!((own.content.length(), files()), (size as u64, in_files));
+            drop(own);
+            assert_eq!(files(), 0);
+        }
+        let nowhere = Path::new("/nonexistent/spool");
+        assert!(Arrived::own(vec![b'x'; IN_LOG], nowhere).is_ok());
+        assert!(Arrived::own(vec![b'x'; IN_LOG + 1], nowhere).is_err());
     }
 
     #[tokio::test]

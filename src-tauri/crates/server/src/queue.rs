@@ -10,6 +10,7 @@ mod load;
 pub(crate) mod mail;
 pub(crate) mod mailbox;
 mod outbound;
+mod pipe;
 pub(crate) mod report;
 mod runner;
 mod settle;

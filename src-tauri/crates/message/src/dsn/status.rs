@@ -30,7 +30,7 @@ pub(super) fn part(report: &Report<'_>) -> Part {
     text += &date("Arrival-Date", report.arrival);
     for recipient in report.recipients {
         text += "\r\n";
-        text += &group(recipient, letters);
+        text += &group(recipient, letters, report.room(MAX_DIAGNOSTIC));
     }
     Part {
         content_type: if international {
@@ -43,8 +43,8 @@ pub(super) fn part(report: &Report<'_>) -> Part {
     }
 }
 
-/// The fields of one recipient (RFC 3464 §2.3).
-fn group(recipient: &Recipient<'_>, letters: Letters) -> String {
+/// The fields of one recipient (RFC 3464 §2.3), with at most `said` octets of a reply.
+fn group(recipient: &Recipient<'_>, letters: Letters, said: usize) -> String {
     let mut text = String::new();
     let original = recipient.original.and_then(|o| original(o, letters));
     if let Some(original) = original {
@@ -57,7 +57,7 @@ fn group(recipient: &Recipient<'_>, letters: Letters) -> String {
         text += &field("Remote-MTA", &name);
     }
     if let Some(reply) = recipient.diagnostic {
-        let reply = sentence(reply, MAX_DIAGNOSTIC, letters);
+        let reply = sentence(reply, said, letters);
         text += &field("Diagnostic-Code", &format!("smtp; {reply}"));
     }
     if let Some(moment) = recipient.last_attempt {

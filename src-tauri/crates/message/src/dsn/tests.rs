@@ -357,6 +357,43 @@ fn a_report_with_eight_bits_can_be_converted_for_a_hop_without_them() {
 }
 
 /// Text of strangers, often with what could end a line, a part or a header.
+/// The largest report there is: everything said about each recipient is as long as it may be.
+#[test]
+fn a_report_on_many_is_bounded_and_names_every_one() {
+    let names = names();
+    let long = |start: &str| format!("{start}{}", " ë".repeat(2000));
+    let (reply, reason) = (long("550 5.1.1 no such user"), long("It does not exist."));
+    let original = format!("rfc822;{}@example.net", "o".repeat(480));
+    let body = vec![b'b'; 50 << 10];
+    let anna = Recipient {
+        original: Some(&original),
+        diagnostic: Some(&reply),
+        text: &reason,
+        ..failed(&names.anna)
+    };
+    let size = |count: usize| {
+        let recipients = vec![anna; count];
+        let mut report = report(&names, &recipients);
+        report.original.body = Some(&body);
+        let built = build(&report);
+        let words = text(&built.bytes, 0);
+        assert_eq!(words.matches("<anna@example.org>").count(), count);
+        let status = text(&built.bytes, 1);
+        assert_eq!(status.matches("Status: 5.1.1").count(), count);
+        // The beginning of a reply is in its code and words.
+        assert_eq!(
+            status.matches("smtp; 550 5.1.1 no such user").count(),
+            count
+        );
+        (words.len(), built.bytes.len())
+    };
+    let (few, many) = (size(FEW), size(FEW + 1));
+    assert!(few.0 > many.0 && few.1 > many.1);
+    assert!(few.1 < 256 << 10, "{}", few.1);
+    let most = size(MOST_RECIPIENTS);
+    assert!(most.0 < 1 << 20 && most.1 < 6 << 20, "{most:?}");
+}
+
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("\r\n".to_owned()),

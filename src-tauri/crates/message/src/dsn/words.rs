@@ -12,6 +12,9 @@ const MAX_REPLY: usize = 1000;
 /// Octets of a name, an address or a date.
 const MAX_NAME: usize = 500;
 
+/// Recipients about whom more is said than their address: nobody reads on, and programs have the other part.
+const DESCRIBED: usize = 100;
+
 const INDENT: &str = "    ";
 
 /// In the order of what matters most to the sender.
@@ -25,15 +28,31 @@ const ACTIONS: [Action; 5] = [
 
 pub(super) fn part(report: &Report<'_>, is_whole: bool) -> Part {
     let mut text = opening(report);
+    let mut left = DESCRIBED;
     for action in ACTIONS {
         let same = report.recipients.iter().filter(|r| r.action == action);
         let same: Vec<&Recipient<'_>> = same.collect();
         if !same.is_empty() {
             paragraph(&mut text, "", headline(action, same.len() > 1));
             text += "\r\n";
-            same.iter()
-                .for_each(|recipient| block(&mut text, recipient));
+            let (described, listed) = same.split_at(left.min(same.len()));
+            left -= described.len();
+            for recipient in described {
+                block(&mut text, recipient, report);
+            }
+            for recipient in listed {
+                name(&mut text, recipient);
+            }
+            if !listed.is_empty() {
+                text += "\r\n";
+            }
         }
+    }
+    if report.recipients.len() > DESCRIBED {
+        let listed =
+            "Of some recipients only the address stands here. The details below say more of each.";
+        paragraph(&mut text, "", listed);
+        text += "\r\n";
     }
     let returned = if is_whole {
         "Below this text are the details for mail administrators, and your message."
@@ -93,18 +112,23 @@ const fn headline(action: Action, several: bool) -> &'static str {
     }
 }
 
-/// What there is to say about one recipient.
-fn block(text: &mut String, recipient: &Recipient<'_>) {
+/// Whom it is about.
+fn name(text: &mut String, recipient: &Recipient<'_>) {
     let address = one_line(&recipient.address.to_string(), MAX_NAME, Letters::Unicode);
     match wrote_to(recipient) {
         Some(other) => paragraph(text, "", &format!("<{address}> (you wrote to {other})")),
         None => paragraph(text, "", &format!("<{address}>")),
     }
-    let reason = sentence(recipient.text, MAX_TEXT, Letters::Unicode);
+}
+
+/// What there is to say about one recipient.
+fn block(text: &mut String, recipient: &Recipient<'_>, report: &Report<'_>) {
+    name(text, recipient);
+    let reason = sentence(recipient.text, report.room(MAX_TEXT), Letters::Unicode);
     paragraph(text, INDENT, &reason);
     let reply = sentence(
         recipient.diagnostic.unwrap_or_default(),
-        MAX_REPLY,
+        report.room(MAX_REPLY),
         Letters::Unicode,
     );
     if !reply.is_empty() {

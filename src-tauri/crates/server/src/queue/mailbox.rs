@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use message::trace;
 use settings::Mailbox;
 use smtp::client::{Outcome, Trouble};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::lanes::{MAILBOX, Turn};
 use super::mail::{Job, Mail, Ready, Waiting, octets};
+use super::pipe::{self, Pipe};
 use super::{load, settle};
 use crate::deliver::maildir::{self, Copy, Message};
 use crate::shared::Shared;
@@ -40,17 +41,14 @@ pub(crate) struct Written {
 /// The way to the one who flushes.
 #[derive(Debug)]
 pub(crate) struct Unflushed {
-    sender: mpsc::Sender<Written>,
-    receiver: Mutex<Option<mpsc::Receiver<Written>>>,
+    pipe: Pipe<Written>,
     room: Arc<Semaphore>,
 }
 
 impl Default for Unflushed {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(UNFLUSHED);
         Self {
-            sender,
-            receiver: Mutex::new(Some(receiver)),
+            pipe: Pipe::new(UNFLUSHED),
             room: Arc::new(Semaphore::new(UNFLUSHED_OCTETS)),
         }
     }
@@ -63,7 +61,7 @@ impl Unflushed {
         let octets = u32::try_from(octets).unwrap_or(u32::MAX);
         written.room = Arc::clone(&self.room).acquire_many_owned(octets).await.ok();
         // The one who flushes ends after this one.
-        let _ = self.sender.send(written).await;
+        self.pipe.send(written).await;
     }
 }
 
@@ -172,27 +170,15 @@ fn trouble(mailbox: &str, error: &std::io::Error) -> Trouble {
 
 /// Flushes what was written and has it settled, until the server has stopped and nothing is left.
 pub(crate) async fn flush(shared: Arc<Shared>, done: CancellationToken) {
-    let Some(mut receiver) = shared.queue.unflushed.receiver.lock().await.take() else {
+    let pipe = &shared.queue.unflushed.pipe;
+    let Some(mut receiver) = pipe.open().await else {
         return;
     };
-    loop {
-        let first = tokio::select! {
-            first = receiver.recv() => first,
-            () = done.cancelled() => receiver.try_recv().ok(),
-        };
-        let Some(first) = first else {
-            break;
-        };
+    while let Some(first) = pipe::next(&mut receiver, &done).await {
         let written = gather(first, &mut receiver, &done).await;
         settle_flushed(&shared, written).await;
     }
-    shared
-        .queue
-        .unflushed
-        .receiver
-        .lock()
-        .await
-        .replace(receiver);
+    pipe.close(receiver).await;
 }
 
 async fn gather(

@@ -1,26 +1,33 @@
 //! Reports to senders (RFC 3464): which of them, and with what.
 
+mod making;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use message::dsn::{self, Action};
-use policy::facts::{Client, Envelope, Port};
-use policy::{Facts, plan};
+use message::dsn::Action;
+use smtp::Address;
 use smtp::client::Trouble;
-use smtp::{Address, Body, Domain, ForwardPath, MailParameters, Ret, ReversePath};
-use store::journal::{Entry, Kind, Outcome};
 use store::queue::{Accepted, NewRecipient};
-use store::spool::Content;
 
-use super::mail::{Carriage, Mail, Waiting};
+use super::mail::{Mail, Waiting};
 use super::settle::has_sender;
-use crate::clock;
+use crate::content::Arrived;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
+use making::Making;
 
-/// Larger messages are not returned whole (RFC 3461 §6.2), so that a report always has room in the log.
-const WHOLE_UP_TO: u64 = 50 << 10;
-/// Octets of a message that are looked at for its header block.
-const HEAD: usize = 64 << 10;
+/// A new message that is to be accepted.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub accepted: Accepted,
+    /// Its file goes when nobody accepts it.
+    pub arrived: Arrived,
+    /// The message it is about, as the journal knows it.
+    pub on: String,
+    /// How many of its recipients it is about.
+    pub about: usize,
+}
 
 /// Something a sender is told about one recipient.
 #[derive(Debug, Clone)]
@@ -137,194 +144,28 @@ fn remote(hop: &str) -> Option<String> {
     Some(name.to_owned()).filter(|name| !name.is_empty())
 }
 
-/// The reports on a message: one that says it all, or none.
+/// The reports on a message: one that says it all, several where that would be too much, or none.
 pub(crate) async fn about(
     shared: &Arc<Shared>,
     mail: &Arc<Mail>,
     events: Vec<Event>,
-) -> Vec<(Accepted, Content)> {
+) -> Vec<Report> {
     // RFC 5321 §4.5.5, RFC 3464 §2: nobody is told about a report.
     if events.is_empty() || !has_sender(mail) {
         return Vec::new();
     }
-    let (token, snapshot) = (shared.new_token(), shared.current.get());
-    let mail = Arc::clone(mail);
-    let random = crate::random();
-    let built =
-        tokio::task::spawn_blocking(move || build(&mail, &events, &snapshot, token, random));
-    built.await.ok().flatten().into_iter().collect()
-}
-
-fn build(
-    mail: &Mail,
-    events: &[Event],
-    snapshot: &Snapshot,
-    token: String,
-    random: u64,
-) -> Option<(Accepted, Content)> {
-    let ReversePath::Address(to) = &mail.sender else {
-        return None;
+    let making = Making {
+        mail: Arc::clone(mail),
+        snapshot: shared.current.get(),
+        spool: shared.spool(),
     };
-    let host = snapshot.settings.general.hostname.clone()?;
-    let (head, body) = original(mail)?;
-    let now_ms = clock::now_ms();
-    let (now, arrival) = (
-        clock::mail_date(now_ms),
-        clock::mail_date(mail.accepted_at_ms),
-    );
-    let untils: Vec<Option<String>> = events
-        .iter()
-        .map(|event| event.until_ms.map(clock::mail_date))
-        .collect();
-    let recipients: Vec<dsn::Recipient<'_>> = events
-        .iter()
-        .zip(&untils)
-        .map(|(event, until)| dsn::Recipient {
-            original: event.orcpt.as_deref(),
-            address: &event.address,
-            action: event.action,
-            status: event.status,
-            diagnostic: event.diagnostic.as_deref(),
-            remote_mta: event.remote.as_deref(),
-            last_attempt: Some(&now),
-            will_retry_until: until.as_deref(),
-            text: &event.text,
-        })
-        .collect();
-    let from = Address::new("MAILER-DAEMON", &host).ok()?;
-    let scan = scanned(&head);
-    let built = dsn::build(&dsn::Report {
-        reporting_mta: &host,
-        from: &from,
-        to,
-        envid: mail.carriage.mail.envid.as_deref(),
-        arrival: &arrival,
-        now: &now,
-        message_id: &format!("{token}.{random:016x}@{}", host.ascii()),
-        boundary: &format!("{random:016x}{token}"),
-        original: dsn::Original {
-            head: &head,
-            body: body.as_deref(),
-        },
-        original_message_id: scan.as_deref(),
-        recipients: &recipients,
-        smtputf8: mail.carriage.mail.smtputf8,
-    });
-    accepted(mail, to, built, snapshot, token, &host, now_ms)
-}
-
-fn scanned(head: &[u8]) -> Option<String> {
-    let mut scanner = message::Scanner::new();
-    scanner.push(head);
-    message::message_id(&scanner.finish())
-}
-
-/// Header block and, where it is to be returned, the rest.
-fn original(mail: &Mail) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-    let whole =
-        mail.carriage.mail.ret != Some(Ret::Headers) && mail.content.length() <= WHOLE_UP_TO;
-    let most = if whole {
-        usize::try_from(WHOLE_UP_TO).unwrap_or(HEAD)
-    } else {
-        HEAD
-    };
-    let content = mail.content.read_at(0, most).ok()?;
-    let end = content
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .map_or(content.len(), |at| at + 4);
-    let mut head = mail.head.as_bytes().to_vec();
-    head.extend_from_slice(content.get(..end).unwrap_or_default());
-    let body = whole.then(|| content.get(end..).unwrap_or_default().to_vec());
-    Some((head, body))
-}
-
-fn accepted(
-    mail: &Mail,
-    to: &Address,
-    built: dsn::Built,
-    snapshot: &Snapshot,
-    token: String,
-    host: &Domain,
-    now_ms: i64,
-) -> Option<(Accepted, Content)> {
-    let recipients = recipients(to, snapshot, now_ms);
-    if recipients.is_empty() {
-        tracing::warn!(
-            token = mail.token,
-            "nobody can be told that a message was not delivered"
-        );
-        return None;
-    }
-    let carriage = Carriage {
-        mail: MailParameters {
-            body: if built.eight_bit {
-                Body::EightBitMime
-            } else {
-                Body::SevenBit
-            },
-            smtputf8: built.smtputf8,
-            ..MailParameters::default()
-        },
-        eight_bit_header: built.smtputf8,
-        eight_bit_body: built.eight_bit,
-    };
-    let subject = format!("report on {}", mail.token);
-    let size = built.bytes.len() as u64;
-    let entry = Entry {
-        token: token.clone(),
-        at_ms: now_ms,
-        kind: Kind::Transaction,
-        outcome: Outcome::Accepted,
-        client_ip: String::new(),
-        helo: host.ascii().to_owned(),
-        login: String::new(),
-        sender: "<>".into(),
-        recipients: vec![to.to_string()],
-        size,
-        message_id: String::new(),
-        subject: subject.clone(),
-        reply: String::new(),
-        decided_by: String::new(),
-        revision: snapshot.revision,
-        facts: serde_json::json!({ "report_on": mail.token }).into(),
-        trace: serde_json::Value::Array(Vec::new()).into(),
-    };
-    let accepted = Accepted {
-        token,
-        accepted_at_ms: now_ms,
-        sender: String::new(),
-        parameters: carriage.to_text(),
-        subject,
-        head: String::new(),
-        size,
-        recipients,
-        entry,
-    };
-    Some((accepted, Content::Memory(Arc::new(built.bytes))))
-}
-
-/// Where the report goes: the same ways as any message to this address.
-fn recipients(to: &Address, snapshot: &Snapshot, now_ms: i64) -> Vec<NewRecipient> {
-    let here = Client {
-        ip: std::net::Ipv4Addr::LOCALHOST.into(),
-        port: Port::Smtp,
-        tls: None,
-    };
-    let facts = Facts {
-        envelope: Envelope {
-            sender: Some(ReversePath::Null),
-            recipients: vec![ForwardPath::Address(to.clone())],
-            ..Envelope::default()
-        },
-        ..Facts::of_client(here)
-    };
-    let plan = plan(&facts, &snapshot.settings);
-    let delivery = &snapshot.settings.delivery;
-    plan.deliveries
-        .iter()
-        .map(|one| new_recipient(one, delivery, now_ms, false))
-        .collect()
+    let recipients = events.len();
+    let made = tokio::task::spawn_blocking(move || making.reports(&events)).await;
+    made.unwrap_or_else(|error| {
+        let token = mail.token.as_str();
+        tracing::error!(token, recipients, "a sender is not told of them: {error}");
+        Vec::new()
+    })
 }
 
 /// A delivery of a plan as the queue keeps it.

@@ -10,14 +10,13 @@ use std::time::Duration;
 use policy::attempt::{self, Next};
 use smtp::client::{Outcome, Trouble};
 use smtp::{Notify, ReversePath};
-use store::queue::{self, Accepted, Fate, Finished, Moved, Pause};
-use store::spool::Content;
+use store::queue::{self, Fate, Finished, Moved, Pause};
 use store::{StoreError, Tx};
-use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::mail::{Job, Mail, Ready, Waiting};
-use super::report::{self, Event};
+use super::pipe::{self, Pipe};
+use super::report::{self, Event, Report};
 use crate::clock;
 use crate::shared::Shared;
 
@@ -41,7 +40,7 @@ pub(crate) struct Settlement {
     /// What is known of a destination.
     pub pause: Option<Rest>,
     /// New messages, for senders.
-    pub reports: Vec<(Accepted, Content)>,
+    pub reports: Vec<Report>,
 }
 
 /// Whether a destination rests.
@@ -53,19 +52,11 @@ pub(crate) enum Rest {
 }
 
 /// The way to the one who enters.
-#[derive(Debug)]
-pub(crate) struct Settled {
-    sender: mpsc::Sender<Settlement>,
-    receiver: Mutex<Option<mpsc::Receiver<Settlement>>>,
-}
+pub(crate) type Settled = Pipe<Settlement>;
 
 impl Default for Settled {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        Self {
-            sender,
-            receiver: Mutex::new(Some(receiver)),
-        }
+        Self::new(WAITING)
     }
 }
 
@@ -194,7 +185,7 @@ pub(super) fn has_sender(mail: &Mail) -> bool {
 
 /// Has it entered. Waits when very much is to be entered already.
 pub(crate) async fn enter(shared: &Arc<Shared>, settlement: Settlement) {
-    if shared.queue.settled.sender.send(settlement).await.is_err() {
+    if !shared.queue.settled.send(settlement).await {
         // The one who enters ends after all who deliver.
         tracing::error!("the outcome of a delivery came after the server had stopped");
     }
@@ -212,17 +203,11 @@ pub(crate) async fn put_back(shared: Arc<Shared>, destination: String, job: Job)
 
 /// Enters outcomes until the server has stopped and nothing is left.
 pub(crate) async fn keep(shared: Arc<Shared>, done: tokio_util::sync::CancellationToken) {
-    let Some(mut receiver) = shared.queue.settled.receiver.lock().await.take() else {
+    let pipe = &shared.queue.settled;
+    let Some(mut receiver) = pipe.open().await else {
         return;
     };
-    loop {
-        let first = tokio::select! {
-            first = receiver.recv() => first,
-            () = done.cancelled() => receiver.try_recv().ok(),
-        };
-        let Some(first) = first else {
-            break;
-        };
+    while let Some(first) = pipe::next(&mut receiver, &done).await {
         let mut count = first.finished.len();
         let mut all = vec![first];
         if count < MOST_AT_ONCE {
@@ -236,7 +221,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, done: tokio_util::sync::Cancellati
         }
         write(&shared, all, &done).await;
     }
-    shared.queue.settled.receiver.lock().await.replace(receiver);
+    pipe.close(receiver).await;
 }
 
 async fn write(
@@ -247,8 +232,8 @@ async fn write(
     let mut settlements = settlements;
     // Reports first: should the power be cut in between, a sender is told twice, and never not at all.
     for settlement in &mut settlements {
-        for (report, content) in settlement.reports.drain(..) {
-            if !accept(shared, report, content, done).await {
+        for report in settlement.reports.drain(..) {
+            if !accept(shared, report, done).await {
                 return;
             }
         }
@@ -315,32 +300,49 @@ fn enter_all(tx: &Tx<'_>, settlements: &[Settlement]) -> Result<Entered, StoreEr
     Ok(entered)
 }
 
-/// Takes a report over, however long the disk makes that take. False when the server ended before.
+/// Takes a report over, however long the disk makes that take, and gives up one that no disk would take: others must not wait
+/// for it for ever. False when the server ended before.
 async fn accept(
     shared: &Arc<Shared>,
-    report: Accepted,
-    content: Content,
+    mut report: Report,
     done: &tokio_util::sync::CancellationToken,
 ) -> bool {
-    let report = Arc::new(report);
+    let accepted = Arc::new(report.accepted);
+    let (token, recipients) = (report.on.as_str(), report.about);
     loop {
-        let taken = shared.store.accept(Arc::clone(&report), content.clone());
-        match taken.await {
+        let content = report.arrived.hand_over();
+        let taken = shared.store.accept(Arc::clone(&accepted), content).await;
+        match taken {
             Ok(_) => break,
+            // While the tables are behind, what they refuse may be another message.
+            Err(error) if is_for_good(&error) && !shared.store.is_behind() => {
+                report.arrived.refused();
+                tracing::error!(
+                    token,
+                    recipients,
+                    "a report to a sender is lost, as it is refused for good: {error}"
+                );
+                return true;
+            }
             Err(error) => {
-                tracing::error!("a report to a sender cannot be stored: {error}");
+                tracing::error!(token, "a report to a sender cannot be stored: {error}");
                 if timeout(RETRY, done.cancelled()).await.is_ok() {
                     return false;
                 }
             }
         }
     }
-    for recipient in &report.recipients {
+    for recipient in &accepted.recipients {
         shared
             .queue
             .waits(&recipient.destination, recipient.next_at_ms);
     }
     true
+}
+
+/// Whether the same try fails the same way however often it is made.
+fn is_for_good(error: &StoreError) -> bool {
+    matches!(error, StoreError::Defect { .. } | StoreError::Sql { .. })
 }
 
 /// Removes content files of messages that are done with.

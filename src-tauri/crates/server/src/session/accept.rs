@@ -126,7 +126,11 @@ impl Conversation {
     }
 
     /// Has it stored, and hands it on from memory where its destinations have room for it.
-    async fn take_over(&self, mut accepted: Accepted, arrived: Arrived) -> Result<(), StoreError> {
+    async fn take_over(
+        &self,
+        mut accepted: Accepted,
+        mut arrived: Arrived,
+    ) -> Result<(), StoreError> {
         let queue = &self.shared.queue;
         let octets = mail::octets(&arrived.content);
         let mut places: Vec<String> = Vec::new();
@@ -144,13 +148,15 @@ impl Conversation {
             recipient.sending = places.contains(destination);
         }
         let accepted = Arc::new(accepted);
+        let content = arrived.hand_over();
         let stored = self
             .shared
             .store
-            .accept(Arc::clone(&accepted), arrived.content.clone());
+            .accept(Arc::clone(&accepted), content.clone());
         let id = match stored.await {
             Ok(id) => id,
             Err(error) => {
+                arrived.refused();
                 for place in places {
                     queue.unreserve(&place, octets);
                 }
@@ -158,8 +164,6 @@ impl Conversation {
             }
         };
         store::fail_point!("accept-before-hand-on");
-        let content = arrived.content.clone();
-        arrived.keep();
         for place in full {
             queue.waits(&place, accepted.accepted_at_ms);
         }
