@@ -105,6 +105,24 @@ fn eight_bit_text_that_cannot_be_written_in_seven_bits_comes_back() -> Result<()
     hop.wait_for(1).map(drop)
 }
 
+/// A server that drops NULs would take a line of NUL and dot for the end of the message.
+#[test]
+fn nul_octets_never_reach_a_hop() -> Result<()> {
+    let (hop, office) = to_seven_bits(&format!("{}\0.\nQUIT\n", letter("in the body")))?;
+    let taken = hop.wait_for(1)?;
+    ensure!(taken[0].text().contains("\n=00.\nQUIT"), "{taken:?}");
+    office.is_done_without_a_report()?;
+    let head = format!("From: {ALICE_ADDRESS}\nSubject: in \0 the header\n\nhello\n");
+    office.submit(
+        &format!("MAIL FROM:<{ALICE_ADDRESS}>"),
+        &[&format!("RCPT TO:<{BOB}>")],
+        &head,
+    )?;
+    office.report()?.says(BOB, "failed", "5.6.3")?;
+    ensure!(hop.taken().len() == 1);
+    Ok(())
+}
+
 #[test]
 fn eight_bit_text_is_announced_to_a_hop_that_takes_it() -> Result<()> {
     let hop = Hop::start()?;

@@ -128,8 +128,8 @@ export const fieldsDe: typeof fieldsEn = {
       help: "Ihr Benutzername beim Relay. Das Kennwort liegt getrennt und wird nie gezeigt.",
     },
     "delivery.relay_auth_in_clear": {
-      label: "Kennwort auch unverschlüsselt senden",
-      help: "Nur für ein Relay, das keine Verschlüsselung kennt.",
+      label: "Kennwort auch ungeschützt senden",
+      help: "Nur für ein Relay ohne Verschlüsselung oder mit einem Zertifikat, das nichts beweist.",
     },
     "delivery.direct_port": {
       label: "Port anderer Server",

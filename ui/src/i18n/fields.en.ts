@@ -132,8 +132,8 @@ const fields: Record<SettingPath | Kind, Words> = {
     help: "Your user name at the relay. The password is kept apart and never shown.",
   },
   "delivery.relay_auth_in_clear": {
-    label: "Send the password unencrypted too",
-    help: "Only for a relay that knows no encryption.",
+    label: "Send the password unprotected too",
+    help: "Only for a relay without encryption, or with a certificate that proves nothing.",
   },
   "delivery.direct_port": {
     label: "Port of other servers",

@@ -229,13 +229,9 @@ fn server_notices(status: &Status) -> Vec<Notice> {
         } else {
             "error"
         };
-        notices.push(notice(
-            &problem.code,
-            severity,
-            &problem.message,
-            None,
-            Some("general"),
-        ));
+        // What no setting can mend has no pane.
+        let pane = problem.path.split('.').next().filter(|pane| !pane.is_empty());
+        notices.push(notice(&problem.code, severity, &problem.message, None, pane));
     }
     if status.state == "stopped" {
         let action = Some("Start the server, or mail from outside will wait or go back.");

@@ -1,6 +1,6 @@
 //! Turns a message with 8-bit data into one with 7-bit data, for a next hop without 8BITMIME (RFC 6152 §3).
 //!
-//! Only parts that hold octets above 127 are touched, and of those only the body and its transfer encoding; every
+//! Only parts that hold octets above 127 or NULs are touched, and of those only the body and its transfer encoding; every
 //! other octet stays. What cannot be converted without guessing is left to be returned to its sender.
 
 mod encode;
@@ -12,6 +12,8 @@ mod tests;
 
 use std::fmt;
 
+use memchr::memchr;
+
 use head::Head;
 use multipart::Segment;
 
@@ -21,7 +23,7 @@ pub const MAX_DEPTH: u16 = 20;
 /// Why a message cannot be converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inconvertible {
-    /// A header field holds octets above 127; that takes SMTPUTF8 (RFC 6531).
+    /// A header field holds octets above 127, which takes SMTPUTF8 (RFC 6531), or NULs.
     Header,
     /// The part is signed or encrypted as it stands: another encoding would break it (RFC 1847 §§2.1, 2.2).
     Sealed,
@@ -34,7 +36,7 @@ pub enum Inconvertible {
 impl fmt::Display for Inconvertible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Header => "a header field holds characters beyond ASCII",
+            Self::Header => "a header field holds characters beyond ASCII or NULs",
             Self::Sealed => "a signed or encrypted part cannot be changed",
             Self::Malformed => "its structure cannot be read without doubt",
             Self::TooDeep => "its parts are nested too deeply",
@@ -44,7 +46,7 @@ impl fmt::Display for Inconvertible {
 
 impl std::error::Error for Inconvertible {}
 
-/// Converts a whole message. The result is ASCII and at most about three times as long; a message that is 7-bit
+/// Converts a whole message. The result is ASCII without NUL, and at most about three times as long; a message that is 7-bit
 /// already comes back as it is.
 ///
 /// # Errors
@@ -84,9 +86,14 @@ enum Way {
     Message,
 }
 
+/// RFC 2045 §2.7: what 7-bit data may hold, line ends aside. A NUL is neither 7-bit nor 8-bit data.
+pub(crate) fn is_plain(octets: &[u8]) -> bool {
+    octets.is_ascii() && memchr(0, octets).is_none()
+}
+
 /// Converts an entity into `out`.
 fn entity(octets: &[u8], place: Place, out: &mut Vec<u8>) -> Result<(), Inconvertible> {
-    if octets.is_ascii() {
+    if is_plain(octets) {
         out.extend_from_slice(octets);
         return Ok(());
     }
@@ -154,7 +161,7 @@ fn parts(head: &Head<'_>, body: &[u8], depth: u16, out: &mut Vec<u8>) -> Result<
     for segment in multipart::segments(body, &boundary)? {
         match segment {
             // A preamble or an epilogue has no encoding.
-            Segment::Between(octets) if !octets.is_ascii() => return Err(Inconvertible::Malformed),
+            Segment::Between(octets) if !is_plain(octets) => return Err(Inconvertible::Malformed),
             Segment::Between(octets) => out.extend_from_slice(octets),
             Segment::Part(octets) => entity(octets, place, out)?,
         }

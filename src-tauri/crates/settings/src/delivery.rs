@@ -27,7 +27,7 @@ section! {
         relay_auth: bool = false;
         /// The user name at the relay. The password is kept apart from the settings and is never shown.
         relay_username: String = String::new();
-        /// Also send the password when the connection to the relay is not encrypted. Whoever listens on the way can read it then.
+        /// Also send the password when the connection to the relay is not encrypted, or encrypted with a certificate that proves nothing. Whoever stands in the way can read it then.
         relay_auth_in_clear: bool = false;
         /// Port of the mail servers of other domains, when mail goes straight to them. It is 25 in the whole internet; another one is for closed networks.
         direct_port: u16 = 25, 1..=65_535;

@@ -54,7 +54,7 @@ pub(super) fn of_hop(hop: &Hop, trouble: &Trouble) -> String {
             "use the relay's port for submission (587 or 465), or switch signing in off"
         }
         (Phase::Auth, (4, 7, 11)) => {
-            "switch the secure connection on, or allow the password on unencrypted connections"
+            "switch the secure connection on, or allow the password on connections that prove nothing"
         }
         _ => return trouble.text.clone(),
     };

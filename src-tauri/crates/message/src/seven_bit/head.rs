@@ -178,7 +178,7 @@ impl<'a> Lines<'a> {
                         ranges,
                     });
                 }
-                _ if !line.is_ascii() => return Err(Inconvertible::Header),
+                _ if !super::is_plain(line) => return Err(Inconvertible::Header),
                 [b' ' | b'\t', ..] => match ranges.last_mut() {
                     Some(field) => field.end = next,
                     None => return Err(Inconvertible::Malformed),

@@ -50,6 +50,16 @@ fn a_message_without_any_description_gets_one() {
 }
 
 #[test]
+fn nuls_are_encoded_in_a_body_and_refused_in_a_header() {
+    assert_eq!(
+        converted("Subject: x\n\na\n\0.\n"),
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: quoted-printable\n\na\n=00.\n"
+    );
+    assert_eq!(error("Subject: \0\n\n\0\n"), Inconvertible::Header);
+}
+
+#[test]
 fn only_parts_with_octets_above_127_are_touched() {
     assert_eq!(
         converted(
@@ -276,7 +286,7 @@ proptest! {
     #[test]
     fn random_octets_are_converted_to_ascii_or_refused(message in proptest::collection::vec(any::<u8>(), 0..600)) {
         if let Ok(result) = convert(&message) {
-            prop_assert!(result.is_ascii());
+            prop_assert!(is_plain(&result));
             prop_assert_eq!(convert(&result).unwrap(), result);
         }
     }

@@ -17,6 +17,9 @@ pub(crate) struct Carriage {
     pub eight_bit_header: bool,
     /// The body does (RFC 6152).
     pub eight_bit_body: bool,
+    /// There is a NUL, which no mail may hold on its way (RFC 2045 §§2.7, 2.8): some servers drop it, and what stood beside
+    /// it means something else then.
+    pub nul: bool,
 }
 
 impl Carriage {

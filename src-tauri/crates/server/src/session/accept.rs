@@ -102,6 +102,7 @@ impl Conversation {
             mail: facts.envelope.parameters.clone(),
             eight_bit_header: seen.eight_bit_header,
             eight_bit_body: seen.eight_bit_body,
+            nul: seen.nul,
         };
         let head = self.received(plan, &transaction.record.token);
         let now_ms = clock::now_ms();

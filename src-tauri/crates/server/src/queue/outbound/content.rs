@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use smtp::client::Outcome;
+use smtp::client::{Outcome, Trouble};
 
 use crate::deliver::link::{Body, Link, Outgoing, OutgoingRecipient};
 use crate::queue::mail::{Mail, Waiting};
@@ -68,23 +68,47 @@ impl Body for Converted {
 }
 
 /// Sends, and when the server takes no 8-bit content, sends it once more in seven bits (RFC 6152 §3). What cannot be made
-/// so is refused as the server would.
+/// so is refused as the server would. A message with a NUL goes in seven bits only, to whomever.
 pub(super) async fn send_as_it_can(
     link: &mut Link,
     mail: &Arc<Mail>,
     recipients: &[Waiting],
 ) -> Vec<(i64, Outcome)> {
-    let mail_as_it_is = outgoing(mail, recipients);
+    let as_it_is = outgoing(mail, recipients);
     store::fail_point!("relay-before-sending");
-    let outcomes = link.send(&mail_as_it_is).await;
-    store::fail_point!("relay-after-reply");
-    let needs_conversion = link.is_alive()
-        && !mail.carriage.eight_bit_header
-        && outcomes.iter().all(|(_, outcome)| {
-            matches!(outcome, Outcome::Failed(trouble) if trouble.status == CONVERSION_NEEDED && trouble.reply.is_none())
-        });
-    if !needs_conversion || mail_as_it_is.size > MOST_CONVERTED {
-        return outcomes;
+    if !mail.carriage.nul {
+        let outcomes = link.send(&as_it_is).await;
+        store::fail_point!("relay-after-reply");
+        if !(link.is_alive() && outcomes.iter().all(|(_, one)| asks_for_seven_bits(one))) {
+            return outcomes;
+        }
+        return match in_seven_bits(mail, as_it_is).await {
+            Some(converted) => link.send(&converted).await,
+            None => outcomes,
+        };
+    }
+    match in_seven_bits(mail, as_it_is).await {
+        Some(converted) => link.send(&converted).await,
+        None => recipients
+            .iter()
+            .map(|waiting| {
+                let text = "the message holds NUL octets, which no mail may hold on its way, and it cannot be converted";
+                let trouble = Trouble::new(CONVERSION_NEEDED, text);
+                (waiting.id, Outcome::Failed(trouble))
+            })
+            .collect(),
+    }
+}
+
+/// Whether nothing was sent because the server does not take such content.
+fn asks_for_seven_bits(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(trouble) if trouble.status == CONVERSION_NEEDED && trouble.reply.is_none())
+}
+
+/// The message in seven bits; `None` where that cannot be done.
+async fn in_seven_bits(mail: &Arc<Mail>, as_it_is: Outgoing) -> Option<Outgoing> {
+    if mail.carriage.eight_bit_header || as_it_is.size > MOST_CONVERTED {
+        return None;
     }
     let whole = Arc::clone(mail);
     let converted = tokio::task::spawn_blocking(move || {
@@ -92,16 +116,13 @@ pub(super) async fn send_as_it_can(
         let bytes = Whole(whole).read_at(0, most).ok()?;
         message::seven_bit::convert(&bytes).ok()
     });
-    let Ok(Some(bytes)) = converted.await else {
-        return outcomes;
-    };
-    let in_seven_bits = Outgoing {
+    let bytes = converted.await.ok()??;
+    Some(Outgoing {
         size: bytes.len() as u64,
         body: Arc::new(Converted(bytes)),
         eight_bit: false,
-        ..mail_as_it_is
-    };
-    link.send(&in_seven_bits).await
+        ..as_it_is
+    })
 }
 
 #[cfg(test)]

@@ -202,6 +202,8 @@ fn carriage(built: &dsn::Built) -> Carriage {
         },
         eight_bit_header: built.smtputf8,
         eight_bit_body: built.eight_bit,
+        // The original is given back as it came.
+        nul: built.bytes.contains(&0),
     }
 }
 
