@@ -230,8 +230,18 @@ fn server_notices(status: &Status) -> Vec<Notice> {
             "error"
         };
         // What no setting can mend has no pane.
-        let pane = problem.path.split('.').next().filter(|pane| !pane.is_empty());
-        notices.push(notice(&problem.code, severity, &problem.message, None, pane));
+        let pane = problem
+            .path
+            .split('.')
+            .next()
+            .filter(|pane| !pane.is_empty());
+        notices.push(notice(
+            &problem.code,
+            severity,
+            &problem.message,
+            None,
+            pane,
+        ));
     }
     if status.state == "stopped" {
         let action = Some("Start the server, or mail from outside will wait or go back.");
