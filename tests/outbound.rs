@@ -25,6 +25,8 @@ mod refusals;
 mod report;
 #[path = "outbound/reports.rs"]
 mod reports;
+#[path = "outbound/silence.rs"]
+mod silence;
 #[path = "outbound/time.rs"]
 mod time;
 #[path = "outbound/unreachable.rs"]

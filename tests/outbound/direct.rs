@@ -315,3 +315,53 @@ fn waiting_mail_takes_the_new_way_when_the_route_changes() -> Result<()> {
     ensure!(taken[0].text().contains("Subject: direct"));
     office.is_done_without_a_report()
 }
+
+#[test]
+fn a_server_that_ends_each_connection_at_its_third_message_delays_nobody() -> Result<()> {
+    let world = World::new()?;
+    world.mx(10, 2)?;
+    let hop = world.hop(2)?;
+    hop.change(|manner| manner.most_mails = 2);
+    let office = world.office()?;
+    let mut tokens = Vec::new();
+    for number in 0..12 {
+        tokens.push(office.send("direct", &[BOB])?);
+        hop.wait_for(number + 1)?;
+    }
+    office.is_done_without_a_report()?;
+    ensure!(hop.connections() >= 6, "{} connections", hop.connections());
+    for token in tokens {
+        let history = office.history(&token)?;
+        ensure!(history.len() == 1, "{history:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_domain_whose_servers_go_away_at_each_message_is_left_alone_for_a_while() -> Result<()> {
+    let world = World::new()?;
+    world.mx(10, 2)?;
+    let hop = world.hop(2)?;
+    hop.at(At::Mail, Act::say("421 4.3.2 not now"));
+    let office = world.office()?;
+    office.send("first", &[BOB])?;
+    let row = office.waits_because(BOB, &["421 4.3.2 not now"])?;
+    let connections = hop.connections();
+    let attempts = office.attempts(row.id)?;
+    ensure!(
+        attempts[0].hop.starts_with("mx2.elsewhere.example"),
+        "{attempts:?}"
+    );
+    // It rests as a whole, so that more mail for it makes no more connections.
+    let others: Vec<String> = (0..20)
+        .map(|number| format!("p{number}@elsewhere.example"))
+        .collect();
+    for other in &others {
+        office.send("another", &[other])?;
+    }
+    for other in &others {
+        ensure!(office.waits(other, 0)?.attempts == 0);
+    }
+    ensure!(hop.connections() == connections);
+    Ok(())
+}

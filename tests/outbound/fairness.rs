@@ -156,3 +156,30 @@ fn the_server_stops_at_once_though_a_hop_is_silent() -> Result<()> {
     hop.wait_for(1)?;
     office.is_done_without_a_report()
 }
+
+#[test]
+fn sixty_domains_with_one_host_make_no_crowd_there() -> Result<()> {
+    let dns = Dns::start()?;
+    let hop = Hop::start_at(
+        SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0)),
+        Manner::default(),
+    )?;
+    // Long enough for all who come to be there together.
+    hop.at(At::Greeting, Act::Late(Duration::from_millis(500)));
+    dns.host("mx.host.example", &[hop.address().ip()])?;
+    let mut to = Vec::new();
+    for number in 0..60 {
+        let domain = format!("d{number}.example");
+        dns.mx(&domain, 10, "mx.host.example")?;
+        to.push(format!("bob@{domain}"));
+    }
+    let office = Office::with(&direct(&dns, hop.port()))?;
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let token = office.send("to all", &to)?;
+    hop.wait_for(60)?;
+    ensure!(hop.most_at_once() <= 20, "{} at once", hop.most_at_once());
+    office.is_done_without_a_report()?;
+    // Who waited for its turn has not been tried in vain.
+    ensure!(office.history(&token)?.len() == 60);
+    Ok(())
+}

@@ -133,9 +133,20 @@ fn a_password_never_crosses_a_connection_that_others_can_read() -> Result<()> {
 }
 
 #[test]
-fn in_clear_text_the_password_is_proved_and_not_sent_where_the_relay_can_do_that() -> Result<()> {
+fn nothing_to_guess_the_password_against_crosses_such_a_connection_either() -> Result<()> {
     let hop = hop("PLAIN LOGIN CRAM-MD5", false)?;
     let office = office(&hop, false, false)?;
+    office.relay_password(LOGIN.1)?;
+    office.send("signed in", &[BOB])?;
+    office.waits_because(BOB, &["password", "clear text"])?;
+    ensure!(!hop.said().iter().any(|line| line.starts_with("AUTH")));
+    Ok(())
+}
+
+#[test]
+fn with_the_admins_word_the_password_is_proved_where_the_relay_can_do_that() -> Result<()> {
+    let hop = hop("PLAIN LOGIN CRAM-MD5", false)?;
+    let office = office(&hop, false, true)?;
     office.relay_password(LOGIN.1)?;
     office.send("signed in", &[BOB])?;
     let taken = hop.wait_for(1)?;

@@ -93,6 +93,8 @@ pub struct Manner {
     pub mechanisms: String,
     /// The name and the password it takes.
     pub login: (String, String),
+    /// So many messages may begin on a connection; the next MAIL is answered with 421.
+    pub most_mails: usize,
 }
 
 impl Default for Manner {
@@ -113,6 +115,7 @@ impl Default for Manner {
             encryption: Encryption::None,
             mechanisms: String::new(),
             login: (String::new(), String::new()),
+            most_mails: usize::MAX,
         }
     }
 }
@@ -167,6 +170,8 @@ struct Shared {
     said: Mutex<Vec<String>>,
     taken: Mutex<Vec<Taken>>,
     connections: AtomicUsize,
+    open: AtomicUsize,
+    most_open: AtomicUsize,
     stop: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     streams: Mutex<Vec<TcpStream>>,
@@ -324,6 +329,12 @@ impl Hop {
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
+
+    /// The most connections that were there at a time.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Hop {
@@ -355,10 +366,13 @@ fn listen(shared: &Arc<Shared>, listener: &TcpListener) {
         };
         lock(&shared.streams).push(kept);
         let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_open.fetch_max(open, Ordering::SeqCst);
         let mine = Arc::clone(shared);
         lock(&shared.threads).push(thread::spawn(move || {
             // The client has gone, or the test is over.
             let _ = conversation::hold(&mine, stream, number);
+            mine.open.fetch_sub(1, Ordering::SeqCst);
         }));
     }
 }

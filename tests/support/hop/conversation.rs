@@ -62,6 +62,8 @@ struct Conversation {
     wire: Wire,
     read: Vec<u8>,
     mail: Taken,
+    /// Messages that began.
+    mails: usize,
 }
 
 /// Serves a client to its end.
@@ -74,6 +76,7 @@ pub(super) fn hold(shared: &Arc<Shared>, stream: TcpStream, number: usize) -> Re
         shared: Arc::clone(shared),
         wire: Wire::Plain(stream),
         read: Vec::new(),
+        mails: 0,
         mail: Taken {
             connection: number,
             ..Taken::default()
@@ -110,7 +113,13 @@ impl Conversation {
             "AUTH" => self.auth(line),
             "MAIL" => {
                 self.forget();
-                let then = self.answer(At::Mail, line, "250 2.1.0 sender ok")?;
+                self.mails += 1;
+                let usual = if self.mails > self.manner.most_mails {
+                    "421 4.7.0 too many messages on this connection"
+                } else {
+                    "250 2.1.0 sender ok"
+                };
+                let then = self.answer(At::Mail, line, usual)?;
                 if let Then::GoOn(true) = then {
                     self.mail.mail = line.into();
                 }

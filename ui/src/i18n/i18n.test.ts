@@ -72,6 +72,14 @@ describe("the trouble of a server that runs", () => {
     }
   });
 
+  it("does not say of mail that the database has not taken that it is not delivered", () => {
+    const [en, de] = [troubles.en.queue_behind?.({}), troubles.de.queue_behind?.({})];
+    expect(en?.message).toContain("New mail is put off");
+    expect(en?.action).toContain("may have been delivered already");
+    expect(de?.message).toContain("Neue Mail wird aufgeschoben");
+    expect(de?.action).toContain("kann schon zugestellt sein");
+  });
+
   it("keeps the program's own words where it names no values", () => {
     i18n.choose("en");
     const notice = { code: "spool_set_aside", severity: "warning", action: null, pane: "general" } as const;

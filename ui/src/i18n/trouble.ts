@@ -36,9 +36,9 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
     },
     queue_behind: () => ({
       message:
-        "Accepted mail is safe, but it is neither delivered nor shown yet: the database takes nothing.",
+        "New mail is put off: the database cannot take what was accepted before. That mail is safe, but not all of it shows yet.",
       action:
-        "It follows by itself. If this stays so, see whether another program holds the database, or its disk is full.",
+        "Some of it may have been delivered already; the rest follows by itself, senders try again, and Postroom then takes mail again. If this stays so, see whether another program holds the database, or its disk is full.",
     }),
     spool_set_aside: ({ folder }) => ({
       message:
@@ -46,7 +46,14 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
           ? "Mail that this database knows nothing of was put aside and is not delivered."
           : `Mail that this database knows nothing of was put aside in ${folder} and is not delivered.`,
       action:
-        "Stop Postroom and put back the database that it belongs to, with that folder under the name spool. Then the mail is sent.",
+        "Stop Postroom and put back the database that it belongs to, with that folder under the name spool. Then the mail is sent. If nobody needs that mail, remove the folder; this notice goes with the next start.",
+    }),
+    spool_refused: ({ count, folder }) => ({
+      message:
+        count === "1"
+          ? "The database refused an accepted message, and it is not in the queue: users here may have it, nobody elsewhere does."
+          : `The database refused ${count ?? "some"} accepted messages, and they are not in the queue: users here may have them, nobody elsewhere does.`,
+      action: `${count === "1" ? "It lies" : "They lie"} in ${folder ?? "the spool folder"}: refused-….eml is the message, the .json beside it names sender, recipients and the reason. Send it on by hand, then remove both files. All other mail goes on. Please report this as a defect.`,
     }),
     spool_damaged: ({ places }) => ({
       message:
@@ -83,9 +90,9 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
     },
     queue_behind: () => ({
       message:
-        "Angenommene Mail ist sicher, wird aber noch nicht zugestellt oder gezeigt: Die Datenbank nimmt nichts auf.",
+        "Neue Mail wird aufgeschoben: Die Datenbank kann schon angenommene nicht aufnehmen. Diese ist sicher, aber noch nicht ganz zu sehen.",
       action:
-        "Sie folgt von selbst. Bleibt es dabei, sehen Sie nach, ob ein anderes Programm die Datenbank festhält oder ihre Platte voll ist.",
+        "Manches davon kann schon zugestellt sein; der Rest folgt von selbst, Absender versuchen es wieder, und Postroom nimmt dann wieder Mail an. Bleibt es dabei, sehen Sie nach, ob ein anderes Programm die Datenbank festhält oder ihre Platte voll ist.",
     }),
     spool_set_aside: ({ folder }) => ({
       message:
@@ -93,7 +100,14 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
           ? "Mail, von der diese Datenbank nichts weiß, wurde beiseitegelegt und wird nicht zugestellt."
           : `Mail, von der diese Datenbank nichts weiß, liegt jetzt in ${folder} und wird nicht zugestellt.`,
       action:
-        "Halten Sie Postroom an und legen Sie die Datenbank zurück, zu der sie gehört, und dazu diesen Ordner unter dem Namen spool. Dann wird die Mail gesendet.",
+        "Halten Sie Postroom an und legen Sie die Datenbank zurück, zu der sie gehört, und dazu diesen Ordner unter dem Namen spool. Dann wird die Mail gesendet. Braucht niemand diese Mail, löschen Sie den Ordner; der Hinweis verschwindet mit dem nächsten Start.",
+    }),
+    spool_refused: ({ count, folder }) => ({
+      message:
+        count === "1"
+          ? "Die Datenbank hat eine angenommene Nachricht abgewiesen, sie ist nicht in der Warteschlange: Benutzer hier haben sie vielleicht, sonst niemand."
+          : `Die Datenbank hat ${count ?? "einige"} angenommene Nachrichten abgewiesen, sie sind nicht in der Warteschlange: Benutzer hier haben sie vielleicht, sonst niemand.`,
+      action: `${count === "1" ? "Sie liegt" : "Sie liegen"} in ${folder ?? "dem Spool-Ordner"}: refused-….eml ist die Nachricht, die .json daneben nennt Absender, Empfänger und den Grund. Senden Sie sie von Hand weiter und löschen Sie dann beide Dateien. Alle andere Mail läuft weiter. Bitte melden Sie das als Fehler.`,
     }),
     spool_damaged: ({ places }) => ({
       message:

@@ -223,7 +223,7 @@ fn server_notices(status: &Status) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(problem) = &status.problem {
         // It runs, but takes no mail.
-        let takes_none = problem.code == "storage_failing";
+        let takes_none = matches!(&*problem.code, "storage_failing" | "queue_behind");
         let severity = if status.state == "running" && !takes_none {
             "warning"
         } else {
@@ -350,7 +350,7 @@ mod tests {
         status.state = "running".into();
         for (code, severity) in [
             ("storage_failing", "error"),
-            ("queue_behind", "warning"),
+            ("queue_behind", "error"),
             ("spool_damaged", "warning"),
         ] {
             status.problem = Some(Problem::new("", code, "words"));

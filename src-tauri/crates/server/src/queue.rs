@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 
 pub(crate) use lanes::{Lanes, Put};
 pub(crate) use mail::{Carriage, Job, Mail, Waiting};
+pub(crate) use outbound::Conversions;
 pub(crate) use runner::run;
 
 use crate::shared::Shared;
@@ -54,10 +55,12 @@ impl Queue {
         self.lanes.unreserve(destination, octets);
     }
 
-    /// Work of a lane is done, with whatever outcome.
-    fn done(&self, destination: &str, octets: usize) {
-        if self.lanes.done(destination, octets) {
-            self.wake.notify_one();
+    /// Work with so many octets of content in memory was taken from a lane.
+    fn under_way<'a>(&'a self, destination: &'a str, octets: usize) -> UnderWay<'a> {
+        UnderWay {
+            queue: self,
+            destination,
+            octets,
         }
     }
 
@@ -71,6 +74,21 @@ impl Queue {
     /// The tables were changed by hand.
     pub fn look_again(&self) {
         self.changed.notify_one();
+    }
+}
+
+/// Work that was taken from a lane. It is done, with whatever outcome, when this is dropped.
+struct UnderWay<'a> {
+    queue: &'a Queue,
+    destination: &'a str,
+    octets: usize,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.queue.lanes.done(self.destination, self.octets) {
+            self.queue.wake.notify_one();
+        }
     }
 }
 

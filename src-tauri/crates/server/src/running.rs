@@ -2,13 +2,14 @@
 //! and keeps house.
 
 pub(crate) mod requests;
+mod spool;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use settings::change::Effects;
 use settings::{Problem, Settings};
-use store::{Recovered, Store, StoreError, journal, login_failure, request, setting};
+use store::{Store, StoreError, journal, login_failure, request, setting};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::listener::Listeners;
 use crate::queue;
 use crate::relay_password::Keychain;
+use crate::running::spool::Ailments;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::status::{State, Status};
@@ -35,6 +37,8 @@ const MAX_JOURNAL_ROWS: u64 = 1_000_000;
 const MAX_DELIVERY_ROWS: i64 = 2_000_000;
 const DAY_MS: i64 = 86_400_000;
 const REQUESTS_KEPT_MS: i64 = 3_600_000;
+/// Content files that no message names are kept for so long.
+const ORPHANS_KEPT_MS: i64 = 7 * DAY_MS;
 /// The stored settings are none this program knows.
 const UNREADABLE: &str = "settings_unreadable";
 
@@ -52,6 +56,8 @@ struct Running {
     queue_changes: i64,
     /// What needs attention though the server runs.
     problem: Option<Problem>,
+    /// What is to be known of the spool; no setting mends it.
+    spool: Ailments,
 }
 
 /// When each regular duty was last done.
@@ -112,41 +118,6 @@ pub(crate) fn read_settings(store: &Store) -> Result<Snapshot, Problem> {
     }
 }
 
-/// What a start found in the spool that the admin must know.
-fn told(recovered: &Recovered) -> Option<Problem> {
-    if recovered.messages > 0 {
-        tracing::info!(
-            "{} messages were found in the spool log and are in the queue again",
-            recovered.messages
-        );
-    }
-    let problem = if let Some(aside) = &recovered.set_aside {
-        Problem::new(
-            "",
-            "spool_set_aside",
-            format!(
-                "the spool held mail that this database knows nothing of, so it is not delivered; it lies in {} now. Put the database back that it belongs to, together with that folder as \"spool\", and the mail is sent",
-                aside.display()
-            ),
-        )
-        .arg("folder", aside.display().to_string())
-    } else if recovered.gaps > 0 {
-        Problem::new(
-            "",
-            "spool_damaged",
-            format!(
-                "{} places in the spool log could not be read; mail that was accepted shortly before the last stop may be lost. Check the disk",
-                recovered.gaps
-            ),
-        )
-        .arg("places", recovered.gaps.to_string())
-    } else {
-        return None;
-    };
-    tracing::error!("{}", problem.message);
-    Some(problem)
-}
-
 fn storage(error: &StoreError) -> Problem {
     Problem::new("", "storage", error.to_string())
 }
@@ -198,27 +169,41 @@ impl Running {
             since_ms: clock::now_ms(),
             seen: None,
             queue_changes: store.read(store::queue::changes).unwrap_or_default(),
-            problem: told(&recovered),
+            problem: None,
+            spool: Ailments::of(&recovered, &store.data_dir().spool()),
         })
     }
 
     /// Says how things stand.
     fn publish(&self) {
         let snapshot = self.shared.current.get();
-        let failed = self
-            .listeners
-            .report()
-            .into_iter()
-            .find_map(|listening| listening.problem);
         Status {
             since_ms: self.since_ms,
             revision: snapshot.revision.0,
             listeners: self.listeners.report(),
             local_networks: self.local_networks(&snapshot.settings),
             certificate_not_after: Some(self.shared.certificates.not_after()),
-            ..Status::plain(State::Running, self.problem.clone().or(failed))
+            ..Status::plain(State::Running, self.problem())
         }
         .publish(&self.shared.store);
+    }
+
+    /// The one thing that is told of all that ails the server.
+    fn problem(&self) -> Option<Problem> {
+        let failed = || {
+            let report = self.listeners.report();
+            report.into_iter().find_map(|listening| listening.problem)
+        };
+        let spool = || self.spool.gravest();
+        self.problem.clone().or_else(failed).or_else(spool)
+    }
+
+    /// Tells of messages that the tables refused since the last look, or that somebody has seen to.
+    fn look_at_refused(&mut self) {
+        let count = self.shared.store.refused();
+        if self.spool.refused(count, &self.shared.spool()) {
+            self.publish();
+        }
     }
 
     fn local_networks(&self, settings: &Settings) -> Vec<String> {
@@ -326,6 +311,7 @@ impl Running {
     }
 
     async fn do_duties(&mut self, duties: &mut Duties) {
+        self.look_at_refused();
         if self.listeners.has_failed() && duties.ports.elapsed() > RETRY_PORTS {
             duties.ports = Instant::now();
             let settings = self.shared.current.get();
@@ -356,19 +342,24 @@ impl Running {
     /// Removes what is older than the settings allow, a few thousand rows at a time so that mail goes on meanwhile.
     async fn keep_house(&self) {
         let store = &self.shared.store;
-        let compacting = store.clone();
-        match tokio::task::spawn_blocking(move || compacting.compact()).await {
+        let now = clock::now_ms();
+        let tidying = store.clone();
+        let tidy = move || {
+            tidying.tidy_spool(now, now - ORPHANS_KEPT_MS)?;
+            tidying.compact()
+        };
+        match tokio::task::spawn_blocking(tidy).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("the spool could not be tidied up: {error}"),
             Err(error) => tracing::error!("tidying up the spool fell over: {error}"),
         }
-        let now = clock::now_ms();
         let days = i64::from(self.shared.current.get().settings.service.journal_days);
         loop {
             let pruned = store
                 .write(move |tx| {
                     login_failure::prune(tx, now - DAY_MS)?;
                     request::prune(tx, now - REQUESTS_KEPT_MS)?;
+                    store::queue::prune_pauses(tx, now - DAY_MS)?;
                     store::queue::prune(tx, now - days * DAY_MS, MAX_DELIVERY_ROWS)?;
                     journal::prune(tx, now - days * DAY_MS, MAX_JOURNAL_ROWS)
                 })

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use policy::Destination;
 use settings::{Mailbox, Settings};
 use smtp::Address;
 use smtp::client::Trouble;
@@ -16,11 +15,12 @@ use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::deliver::crowd::Crowd;
 use crate::deliver::trust::Trust;
 use crate::machine::Machine;
 use crate::names::Names;
 use crate::places::Places;
-use crate::queue::{Queue, mailbox};
+use crate::queue::{Conversions, Queue, mailbox};
 use crate::relay_password::{Keychain, RelayPassword};
 use crate::snapshot::{Current, Snapshot};
 use crate::storing::Storing;
@@ -66,6 +66,10 @@ pub(crate) struct Shared {
     pub trust: Trust,
     /// The DNS, as deliveries ask it.
     pub names: Names,
+    /// Connections to other servers, by address.
+    pub crowd: Crowd,
+    /// Bounds the memory for messages that are converted on their way.
+    pub conversions: Conversions,
     /// The relay's password, wherever it lies.
     password: Arc<RelayPassword>,
 }
@@ -102,6 +106,8 @@ impl Shared {
             storing: Storing::default(),
             trust: Trust::new(),
             names,
+            crowd: Crowd::default(),
+            conversions: Conversions::default(),
             password,
         }
     }
@@ -129,19 +135,16 @@ impl Shared {
         self.queue
             .lanes
             .mailbox_is_disk(mailbox::is_disk(&settings.service.mailbox));
-        let settings = settings.clone();
+        let (settings, now_ms) = (settings.clone(), clock::now_ms());
         self.store
             .write(move |tx| {
-                store::queue::route_anew(tx, |address, mailbox| {
+                store::queue::route_anew(tx, now_ms, |address, mailbox| {
                     if !mailbox.is_empty() {
                         return None;
                     }
                     let address = Address::parse(address).ok()?;
-                    match policy::destination(&address, &settings) {
-                        // Whose mailbox it is, is found out at its turn.
-                        Destination::Mailbox => None,
-                        elsewhere => Some(elsewhere.key()),
-                    }
+                    // Whose mailbox it is where it became ours, is found out at its turn.
+                    Some(policy::destination(&address, &settings).key())
                 })
             })
             .await?;

@@ -2,11 +2,11 @@
 //! spool log, everybody who asks for the status is told why and what to do, until trials show that it works again.
 //!
 //! The status itself lies in the database, which may be the very thing that cannot be written. So this problem lies in a
-//! file of its own, which gets its room when the server starts and is written in place.
+//! file of its own ([`Board`]).
 
-use std::fs::{File, OpenOptions};
+mod board;
+
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +14,12 @@ use std::time::Duration;
 use policy::Reason;
 use settings::Problem;
 use store::spool::Writing;
-use store::{DataDir, StoreError, state};
+use store::{StoreError, state};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use self::board::Board;
+pub(crate) use self::board::said;
 use crate::shared::Shared;
 use crate::{clock, gather};
 
@@ -27,8 +29,6 @@ const GLANCE: Duration = Duration::from_secs(1);
 const TRIAL: Duration = Duration::from_secs(15);
 /// With less room than this no message is taken, however small.
 const ROOM: u64 = 64 * 1024;
-/// Room for a problem in its file.
-const BOARD: usize = 16 * 1024;
 /// Characters of an error or a path that are told.
 const DETAIL: usize = 300;
 /// Key of the state table that a trial writes.
@@ -119,7 +119,7 @@ impl Trouble {
             ),
         };
         let behind = if is_behind {
-            " Mail accepted shortly before is safe in the spool log and is delivered then."
+            " Mail accepted shortly before is safe in the spool log; it is shown then, and what of it has not been delivered from memory is delivered."
         } else {
             ""
         };
@@ -191,7 +191,7 @@ fn behind() -> Problem {
     Problem::new(
         "",
         "queue_behind",
-        "mail that was accepted is safe in the spool log, but the database cannot take it at present, so it is neither shown nor delivered yet; it follows by itself. If this stays so, see whether another program holds the database or its disk is full",
+        "new mail is put off with 452 because the database does not take what was accepted before. That mail is safe in the spool log: some of it may have been delivered already, the rest waits, and queue and mail log do not show it yet. Both follow by themselves, senders try again, and mail is taken again as soon as the database can be written. If this stays so, see whether another program holds the database or its disk is full",
     )
 }
 
@@ -199,7 +199,7 @@ fn behind() -> Problem {
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let board = Board::new(shared.store.data_dir());
     let mut shown = None;
-    board.show(None).await;
+    warn(board.show(None).await);
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => break,
@@ -219,11 +219,20 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
                 Some(problem) => tracing::error!("{}", problem.message),
                 None => tracing::info!("mail can be stored again"),
             }
-            board.show(problem.as_ref()).await;
+            warn(board.show(problem.as_ref()).await);
             shown = problem;
+        } else if problem.is_some() {
+            // For as long as it lasts, also when somebody removes the file; a failure was told already.
+            let _ = board.show(problem.as_ref()).await;
         }
     }
-    board.show(None).await;
+    warn(board.show(None).await);
+}
+
+fn warn(shown: io::Result<()>) {
+    if let Err(error) = shown {
+        tracing::warn!("other programs cannot be told of this: {error}");
+    }
 }
 
 /// Tries everything that storing a message needs. Returns what is in the way.
@@ -255,48 +264,6 @@ fn write_and_remove(spool: &Path) -> io::Result<()> {
     let written = writing.push(&octets).and_then(|()| writing.finish());
     let removed = std::fs::remove_file(path);
     written.map(drop).and(removed)
-}
-
-/// The file from which other processes learn of the problem.
-struct Board(PathBuf, Arc<Mutex<Option<File>>>);
-
-fn place(data: &DataDir) -> PathBuf {
-    data.root().join("problem.json")
-}
-
-impl Board {
-    fn new(data: &DataDir) -> Self {
-        Self(place(data), Arc::default())
-    }
-
-    /// In vain where the disk has no room from the start: then the log alone says it.
-    async fn show(&self, problem: Option<&Problem>) {
-        let mut text = serde_json::to_vec(&problem).unwrap_or_default();
-        if text.len() > BOARD {
-            text = b"null".to_vec();
-        }
-        text.resize(BOARD, b' ');
-        let (path, file) = (self.0.clone(), Arc::clone(&self.1));
-        let written = tokio::task::spawn_blocking(move || {
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            if file.is_none() {
-                let mut options = OpenOptions::new();
-                options.write(true).create(true).truncate(false).mode(0o600);
-                *file = Some(options.open(path)?);
-            }
-            file.as_ref()
-                .map_or(Ok(()), |file| file.write_all_at(&text, 0))
-        });
-        if let Ok(Err(error)) = written.await {
-            tracing::warn!("other programs cannot be told of this: {error}");
-        }
-    }
-}
-
-/// What the server of this data folder last said of storing. Whether it still lives, the lock tells.
-pub(crate) fn said(data: &DataDir) -> Option<Problem> {
-    let text = std::fs::read(place(data)).ok()?;
-    serde_json::from_slice(&text).ok().flatten()
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub fn effects(old: &Settings, new: &Settings) -> Effects {
             || old.general.hostname != new.general.hostname,
         mailbox,
         routes: mailbox
+            || old.general.domain != new.general.domain
+            || old.general.additional_domains != new.general.additional_domains
             || old.service.dns_servers != new.service.dns_servers
             || way(&old.delivery) != way(&new.delivery),
         times: times(&old.delivery) != times(&new.delivery),

@@ -123,7 +123,8 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
+/// Makes a folder that only its owner can read, if it is missing.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

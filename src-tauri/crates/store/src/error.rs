@@ -22,6 +22,19 @@ pub enum StoreError {
         /// What SQLite or our own check found.
         detail: String,
     },
+    /// What the spool holds of a message is not what was accepted. The database is not concerned.
+    #[error(
+        "What the spool holds of a message in {} is damaged: {detail}. This message cannot be sent as it came; \
+         the database and all other messages are not affected. Check the disk and put that file back from a backup, \
+         or remove the message from the queue and ask its sender for it again.",
+        path.display()
+    )]
+    Spool {
+        /// The file in the spool folder.
+        path: PathBuf,
+        /// What our own check found.
+        detail: String,
+    },
     /// The database was written by a later program.
     #[error(
         "The database {} was written by a newer Postroom (format {found}, this program knows formats up to {known}). \
@@ -84,6 +97,15 @@ pub enum StoreError {
         /// SQLite's words.
         detail: String,
     },
+    /// What was to be stored is larger than anything is, or of a shape that cannot be written. The same try fails the same
+    /// way however often it is made; after every other error another one may succeed.
+    #[error(
+        "This can never be stored: {detail}. Nothing of it was. Please report this as a defect."
+    )]
+    Refused {
+        /// What is the matter with it.
+        detail: String,
+    },
     /// The program itself failed in the middle of a change.
     #[error(
         "A change failed inside Postroom: {detail}. Nothing of it was stored. Please report this as a defect."
@@ -111,6 +133,18 @@ impl StoreError {
                 detail: error.to_string(),
             },
         }
+    }
+
+    /// Whether the change fails as often as it is tried, because of what is in it, and not for what is around it at present.
+    pub(crate) fn is_for_good(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Spool { .. }
+                | Self::Sql { .. }
+                | Self::Refused { .. }
+                | Self::Defect { .. }
+        )
     }
 
     /// The same error with `path` named, where it was not known yet.
@@ -193,6 +227,18 @@ mod tests {
         assert!(text.contains("/data/postroom.db"), "{text}");
         assert!(text.contains("not stored"), "{text}");
         assert!(text.contains("Make room"), "{text}");
+    }
+
+    #[test]
+    fn damage_in_the_spool_is_not_said_to_be_in_the_database() {
+        let text = StoreError::Spool {
+            path: "/data/spool/content-1".into(),
+            detail: "it is short".into(),
+        }
+        .to_string();
+        assert!(text.contains("/data/spool/content-1"), "{text}");
+        assert!(!text.contains("The database /"), "{text}");
+        assert!(text.contains("the database and all other messages are not affected"));
     }
 
     #[test]

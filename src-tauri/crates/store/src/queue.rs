@@ -26,7 +26,7 @@ pub use due::{
     take_returns,
 };
 pub use list::{Filter, Glance, Page, Row, count, glance, head, history, list, show};
-pub use pause::{Pause, pause, pauses, resume};
+pub use pause::{Pause, pause, pauses, prune_pauses, resume};
 pub use way::{Moved, Times, move_on, route_anew, time_anew};
 
 /// Recipients of one message; a recipient's number has this many places for them.
@@ -98,9 +98,9 @@ pub fn message_of(recipient: i64) -> i64 {
 /// Enters a record of the log that the tables do not know yet.
 pub(crate) fn enter(tx: &Tx<'_>, id: i64, facts: &[u8]) -> Result<(), StoreError> {
     let (mut accepted, file): (Accepted, Option<FileMark>) = serde_json::from_slice(facts)
-        .map_err(|error| StoreError::Damaged {
-            path: std::path::PathBuf::new(),
-            detail: format!("a record of the spool log cannot be read ({error})"),
+        .map_err(|error| StoreError::Spool {
+            path: "the log".into(),
+            detail: format!("its record cannot be understood ({error})"),
         })?;
     for recipient in &mut accepted.recipients {
         recipient.sending = false;

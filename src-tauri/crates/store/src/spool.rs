@@ -22,8 +22,11 @@
 mod file;
 mod intake;
 mod log;
+pub(crate) mod orphans;
+mod reading;
 mod record;
 mod recovery;
+pub(crate) mod refused;
 mod segments;
 
 use std::fs::File;
@@ -37,7 +40,7 @@ pub use file::{SpoolFile, Writing};
 pub(crate) use intake::{Intake, closed};
 pub(crate) use log::Log;
 pub(crate) use record::{Identity, Position};
-pub(crate) use recovery::{is_foreign, orphans, recover};
+pub(crate) use recovery::{Found, foreign, is_foreign, put_foreign_aside, recover};
 pub(crate) use segments::Segments;
 
 /// Content of up to this many octets lies in the log.
@@ -99,7 +102,7 @@ pub(crate) struct Stored {
 /// The content of message `id`, checked to be what was accepted.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] when it is not.
+/// [`StoreError::Spool`] when it is not.
 pub(crate) fn content(
     folder: &Path,
     identity: Identity,
@@ -115,7 +118,7 @@ pub(crate) fn content(
     let read = File::open(&path).and_then(|file| record::read(&file, identity, position));
     match read {
         Ok(Some(record)) => Ok(Content::Memory(Arc::new(record.content))),
-        Ok(None) => Err(StoreError::Damaged {
+        Ok(None) => Err(StoreError::Spool {
             path,
             detail: format!("the record at octet {} is not sound", position.offset),
         }),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::queue::Accepted;
 use crate::readers::Readers;
-use crate::spool::{self, Content, Intake, Log, Segments};
+use crate::spool::refused::Entering;
+use crate::spool::{self, Content, Found, Intake, Log, Segments};
 use crate::writer::{self, Durability, Tx, Writer};
 use crate::{DataDir, StoreError, open, queue};
 
@@ -25,9 +27,11 @@ const FEW: usize = 64;
 pub struct Recovered {
     /// Messages that were in the log alone.
     pub messages: usize,
+    /// Messages that lie aside in the spool folder because the tables refused them, at this start or before.
+    pub refused: usize,
     /// Places in the log that cannot be read although sound records follow: mail may be lost there.
     pub gaps: usize,
-    /// Where the spool of another database lies now.
+    /// Where the spool of another database lies, put aside at this start or before; of several the latest.
     pub set_aside: Option<PathBuf>,
 }
 
@@ -45,6 +49,8 @@ struct Inner {
     readers: Readers,
     watch: Mutex<Option<Connection>>,
     segments: Arc<Segments>,
+    /// Messages that lie aside.
+    refused: Arc<AtomicUsize>,
     /// Of the server that holds the folder's lock. It queues changes, so it ends before the writer.
     intake: Mutex<Option<Intake>>,
     writer: Writer,
@@ -80,6 +86,7 @@ impl Store {
             watch: Mutex::new(None),
             writer: Writer::start(conn, path, Arc::clone(&segments))?,
             segments,
+            refused: Arc::default(),
             intake: Mutex::new(None),
         };
         Ok(Self {
@@ -202,6 +209,12 @@ impl Store {
         self.intake().as_ref().is_some_and(Intake::is_behind)
     }
 
+    /// Messages that lie aside in the spool folder (`refused-NUMBER.eml` with the message, `.json` with its recipients)
+    /// because the tables refused them, as far as this handle's server knows.
+    pub fn refused(&self) -> usize {
+        self.inner.refused.load(Ordering::Acquire)
+    }
+
     fn intake(&self) -> MutexGuard<'_, Option<Intake>> {
         self.inner
             .intake
@@ -232,8 +245,8 @@ impl Store {
     }
 
     /// Makes the queue ready for the server that holds the folder's lock: enters what the log holds and the tables do not,
-    /// ends what was being sent, removes files without a message, and opens the log for writing. A spool that belongs to
-    /// another database is put aside and not touched. Blocking.
+    /// ends what was being sent, puts files without a message aside, and opens the log for writing. A message that the tables
+    /// refuse is put aside, and so is a spool that belongs to another database. Blocking.
     ///
     /// # Errors
     /// When log or database cannot be read or written.
@@ -244,62 +257,72 @@ impl Store {
         self.inner.data.create_spool()?;
         let set_aside = self.set_foreign_spool_aside()?;
         let folder = self.inner.data.spool();
-        let reading = folder.clone();
-        let (found, identity, floor) = self.write_blocking(move |tx| {
-            let (mark, identity) = (queue::marked(tx)?, queue::identity(tx)?);
-            let found = spool::recover(&reading, identity, mark, |id, facts| {
-                queue::enter(tx, id, facts)
-            })?;
-            queue::reset(tx)?;
-            crate::fail_point!("recovery-before-commit");
-            let floor = spool::Position::of(queue::marked(tx)?).segment;
-            Ok((found, identity, floor))
-        })?;
+        let (found, taken) = self.enter_log()?;
         crate::fail_point!("recovery-after-commit");
-        let files = self.read(queue::files)?;
-        spool::orphans(&folder, &files);
+        for id in taken {
+            // It is told of once too often when this fails.
+            let _ = spool::refused::remove(&folder, id);
+        }
+        spool::orphans::sort(&folder, &self.read(queue::files)?);
+        let (mark, identity) =
+            self.read(|conn| Ok((queue::marked(conn)?, queue::identity(conn)?)))?;
         let segments = Arc::clone(&self.inner.segments);
-        let log = Log::open(segments, identity, floor)?;
+        let log = Log::open(segments, identity, spool::Position::of(mark).segment)?;
         let jobs = self.inner.writer.jobs()?.clone();
-        let intake =
-            Intake::start(log, jobs).map_err(|error| StoreError::from_io(&folder, &error))?;
+        self.count_refused()?;
+        let intake = Intake::start(log, jobs, Arc::clone(&self.inner.refused))
+            .map_err(|error| StoreError::from_io(&folder, &error))?;
         *self.intake() = Some(intake);
         Ok(Recovered {
             messages: found.messages,
+            refused: self.refused(),
             gaps: found.gaps,
             set_aside,
         })
     }
 
+    /// Enters what the log holds and the tables do not. Returns also the messages that lay aside and are in the tables now.
+    fn enter_log(&self) -> Result<(Found, Vec<i64>), StoreError> {
+        let folder = self.inner.data.spool();
+        self.write_blocking(move |tx| {
+            let (mark, identity) = (queue::marked(tx)?, queue::identity(tx)?);
+            let mut entering = Entering::begin(tx, &folder)?;
+            let mut found = spool::recover(&folder, identity, mark, |id, facts, content| {
+                entering.enter(id, facts, content)
+            })?;
+            let (refused, taken) = entering.end();
+            found.messages -= refused;
+            queue::reset(tx)?;
+            crate::fail_point!("recovery-before-commit");
+            Ok((found, taken))
+        })
+    }
+
+    /// Somebody may have seen to those that lay aside.
+    fn count_refused(&self) -> Result<(), StoreError> {
+        let refused = spool::refused::list(&self.inner.data.spool())?.len();
+        self.inner.refused.store(refused, Ordering::Release);
+        Ok(())
+    }
+
     /// A database that has never accepted anything beside a spool with mail in it: somebody began anew and left the spool.
     /// Its mail cannot be delivered from here, but nobody throws it away.
     fn set_foreign_spool_aside(&self) -> Result<Option<PathBuf>, StoreError> {
-        let folder = self.inner.data.spool();
+        let data = &self.inner.data;
         let (mark, identity) =
             self.read(|conn| Ok((queue::marked(conn)?, queue::identity(conn)?)))?;
-        if mark != 0 || !spool::is_foreign(&folder, identity)? {
-            return Ok(None);
+        if mark == 0 && spool::is_foreign(&data.spool(), identity)? {
+            let aside = spool::put_foreign_aside(data)?;
+            data.create_spool()?;
+            return Ok(Some(aside));
         }
-        let aside = (1..)
-            .map(|number| {
-                self.inner
-                    .data
-                    .root()
-                    .join(format!("spool-of-another-database-{number}"))
-            })
-            .find(|aside| !aside.exists());
-        let Some(aside) = aside else {
-            return Ok(None);
-        };
-        std::fs::rename(&folder, &aside).map_err(|error| StoreError::from_io(&aside, &error))?;
-        self.inner.data.create_spool()?;
-        Ok(Some(aside))
+        Ok(spool::foreign(data).pop().map(|(_, aside)| aside))
     }
 
     /// The content of a message that waits, checked to be what was accepted. Blocking.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when what lies in the spool is not what was accepted.
+    /// [`StoreError::Spool`] when what lies in the spool is not what was accepted.
     pub fn content(&self, message: i64) -> Result<Content, StoreError> {
         let folder = self.inner.data.spool();
         let look = || self.read(|conn| Ok((queue::identity(conn)?, queue::stored(conn, message)?)));
@@ -344,6 +367,18 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Removes content files without a message that lay aside before `before_ms` already, and counts anew the messages that
+    /// lie aside. To be called now and then; `now_ms` and `before_ms` are in milliseconds since 1970 UTC. Blocking.
+    ///
+    /// # Errors
+    /// When the spool folder cannot be read or written.
+    pub fn tidy_spool(&self, now_ms: i64, before_ms: i64) -> Result<(), StoreError> {
+        let folder = self.inner.data.spool();
+        self.count_refused()?;
+        spool::orphans::prune(&folder, now_ms, before_ms)
+            .map_err(|error| StoreError::from_io(&folder, &error))
     }
 
     /// Reads on one snapshot of the database, beside the writer. Blocks for the time of the queries,

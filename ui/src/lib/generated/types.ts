@@ -156,7 +156,7 @@ relay_auth: boolean,
  */
 relay_username: string, 
 /**
- * Also send the password when the connection to the relay is not encrypted. Whoever listens on the way can read it then.
+ * Also send the password when the connection to the relay is not encrypted, or encrypted with a certificate that proves nothing. Whoever stands in the way can read it then.
  */
 relay_auth_in_clear: boolean, 
 /**

@@ -23,6 +23,8 @@ pub use hop::{
 pub use smtp::client::{Line, Outcome, Phase, Protocol, Side, Transcript, Trouble};
 use socket::{Heard, Socket};
 
+use super::crowd::Seat;
+
 /// A conversation must be open after this time, whatever the hop does.
 const OPENING: Duration = Duration::from_secs(15 * 60);
 /// A message must be through after this time, and a second for each of so many octets. A hop that answers every
@@ -42,6 +44,8 @@ pub type Watch<'a> = &'a mut (dyn FnMut(&Line) + Send);
 pub struct Link {
     client: Client,
     socket: Option<Socket>,
+    /// Its place among the connections to the same address, where those are counted.
+    seat: Option<Seat>,
     summary: LinkSummary,
     /// A message is on its way, or was when its future was dropped.
     busy: bool,
@@ -131,6 +135,7 @@ impl Link {
         Self {
             client,
             socket: None,
+            seat: None,
             summary,
             busy: false,
             patience,
@@ -166,6 +171,16 @@ impl Link {
     /// message, whose trouble is then `stale`.
     pub fn is_alive(&self) -> bool {
         !self.busy && self.socket.is_some() && self.client.is_ready()
+    }
+
+    /// Keeps the seat for as long as the connection is there.
+    pub(crate) fn sit(&mut self, seat: Option<Seat>) {
+        self.seat = seat;
+    }
+
+    /// Whether somebody else waits for a connection to the same address.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.seat.as_ref().is_some_and(Seat::is_wanted)
     }
 
     /// Says goodbye.
@@ -414,6 +429,7 @@ impl Link {
         if let Some(socket) = self.socket.take() {
             socket.close().await;
         }
+        self.seat = None;
     }
 }
 

@@ -2,19 +2,23 @@
 //!
 //! Nothing that one destination does keeps another waiting. Mailboxes have workers and memory of their own. Elsewhere, a
 //! destination that takes mail is apart from those of which nobody knows yet whether they do: hundreds of silent servers
-//! fill the places of the unknown ones at most, and among these who never failed comes before who did.
+//! fill the places of the unknown ones at most, and leave them after some seconds of silence ([`Lanes::stall`]); among these
+//! who never failed comes before who did.
 
+mod known;
 mod lane;
 mod places;
+mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use self::lane::{Lane, NEVER};
-use self::places::Places;
+use self::lane::NEVER;
+use self::state::{State, row};
 use super::mail::{Job, Ready};
 
 /// Octets of content that lanes hold in memory: those of mailboxes, and all others together.
@@ -32,17 +36,6 @@ pub(crate) const MAILBOX: &str = "mailbox";
 /// All lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    lanes: HashMap<String, Lane>,
-    memory: usize,
-    memory_of_mailboxes: usize,
-    rows: usize,
-    places: Places,
-    /// Mailboxes are filled by one worker: it is the disk's work, and one keeps it busy.
-    mailbox_is_disk: bool,
-}
 
 /// What a place in a lane has come to.
 #[derive(Debug)]
@@ -78,6 +71,19 @@ impl Drop for Presence<'_> {
     }
 }
 
+/// A worker that waits long for a server to speak, until this is dropped; it takes nobody's place.
+#[derive(Debug)]
+pub(crate) struct Stalled<'a> {
+    lanes: &'a Lanes,
+    destination: String,
+}
+
+impl Drop for Stalled<'_> {
+    fn drop(&mut self) {
+        self.lanes.lock().go_on(&self.destination);
+    }
+}
+
 /// Work, or the end of it.
 #[derive(Debug)]
 pub(crate) enum Turn {
@@ -102,8 +108,11 @@ impl Lanes {
         if *state.memory_of(destination) + octets > MEMORY {
             return false;
         }
-        let lane = state.lanes.entry(destination.to_owned()).or_default();
-        if lane.paused_until_ms > now_ms || lane.room(destination) == 0 {
+        let free = state.places.free();
+        let lane = state.lane(destination);
+        let is_served = destination == MAILBOX || lane.workers > 0 || free.has(lane.is_proven);
+        // What nobody can work on waits in the tables, where it can be seen and taken out.
+        if !is_served || lane.paused_until_ms > now_ms || lane.room(destination) == 0 {
             return false;
         }
         lane.reserved += 1;
@@ -122,7 +131,7 @@ impl Lanes {
     /// Uses a reserved place.
     pub fn put(&self, destination: &str, job: Job, now_ms: i64) -> Put {
         let mut state = self.lock();
-        let lane = state.lanes.entry(destination.to_owned()).or_default();
+        let lane = state.lane(destination);
         lane.reserved = lane.reserved.saturating_sub(1);
         if lane.paused_until_ms > now_ms {
             state.free(destination, job.octets());
@@ -139,7 +148,7 @@ impl Lanes {
     /// Something is due in the tables at this moment. Whether the runner must think about its timer.
     pub fn waits(&self, destination: &str, at_ms: i64) -> bool {
         let mut state = self.lock();
-        let lane = state.lanes.entry(destination.to_owned()).or_default();
+        let lane = state.lane(destination);
         let sooner = at_ms < lane.next_due_ms;
         lane.next_due_ms = lane.next_due_ms.min(at_ms);
         sooner && lane.room_for_rows(destination) > 0
@@ -163,7 +172,7 @@ impl Lanes {
             }
         }
         for pause in &pauses {
-            let lane = state.lanes.entry(pause.destination.clone()).or_default();
+            let lane = state.lane(&pause.destination);
             lane.failures = pause.failures;
             lane.paused_until_ms = pause.until_ms;
         }
@@ -229,14 +238,15 @@ impl Lanes {
         let mut state = self.lock();
         *state.memory_of(destination) += ready.octets();
         state.rows += row(&ready);
-        let lane = state.lanes.entry(destination.to_owned()).or_default();
+        let lane = state.lane(destination);
         lane.rows += row(&ready);
         lane.ready.push_back(ready);
         state.wants_worker(destination)
     }
 
-    /// Destinations with work and nobody on it, for each of which a worker must be started; who never failed comes first.
-    pub fn deserted(&self) -> Vec<String> {
+    /// Destinations with work and nobody on it: those for which a worker must be started, who never failed first, and what
+    /// is ready for the others, to wait in the tables.
+    pub fn deserted(&self) -> (Vec<String>, Vec<(String, Vec<Ready>)>) {
         let mut state = self.lock();
         let mut names: Vec<(u32, String)> = state
             .lanes
@@ -245,15 +255,20 @@ impl Lanes {
             .map(|(name, lane)| (lane.failures, name.clone()))
             .collect();
         names.sort_by_key(|(failures, _)| *failures);
-        names
-            .into_iter()
-            .map(|(_, name)| name)
-            .filter(|name| state.wants_worker(name))
-            .collect()
+        let (mut started, mut stranded) = (Vec::new(), Vec::new());
+        for (_, name) in names {
+            if state.wants_worker(&name) {
+                started.push(name);
+            } else {
+                let ready = state.clear(&name);
+                stranded.push((name, ready));
+            }
+        }
+        (started, stranded)
     }
 
     /// The next work of a lane. Waits a little for it, as a worker with an open connection does.
-    pub async fn next(&self, destination: &str) -> Turn {
+    pub async fn next(&self, destination: &str, end: &CancellationToken) -> Turn {
         loop {
             let bell = {
                 let mut state = self.lock();
@@ -266,7 +281,11 @@ impl Lanes {
                 lane.idle += 1;
                 lane.bell.clone()
             };
-            let rang = timeout(IDLE, bell.notified()).await.is_ok();
+            let rang = tokio::select! {
+                () = bell.notified() => true,
+                () = sleep(IDLE) => false,
+                () = end.cancelled() => false,
+            };
             let mut state = self.lock();
             let Some(lane) = state.lanes.get_mut(destination) else {
                 return Turn::Leave;
@@ -340,6 +359,15 @@ impl Lanes {
         }
     }
 
+    /// The worker has waited long for a server to speak, and goes on waiting without keeping others from their place. `None`
+    /// when too many do so already.
+    pub fn stall(&self, destination: &str) -> Option<Stalled<'_>> {
+        self.lock().stall(destination).then(|| Stalled {
+            lanes: self,
+            destination: destination.to_owned(),
+        })
+    }
+
     /// The destination took a message: one more connection to it is allowed. Whether it was paused before.
     pub fn reached(&self, destination: &str) -> bool {
         let mut state = self.lock();
@@ -362,19 +390,14 @@ impl Lanes {
     ) -> (u32, i64, Vec<Ready>) {
         let mut state = self.lock();
         state.prove(destination, false);
-        let lane = state.lanes.entry(destination.to_owned()).or_default();
+        let lane = state.lane(destination);
         if lane.paused_until_ms <= now_ms {
             lane.failures = lane.failures.saturating_add(1);
             lane.limit = 1;
             lane.paused_until_ms = now_ms + pause_ms(lane.failures);
         }
         let (failures, until_ms) = (lane.failures, lane.paused_until_ms);
-        let ready: Vec<Ready> = lane.ready.drain(..).collect();
-        let rows = std::mem::take(&mut lane.rows);
-        state.rows = state.rows.saturating_sub(rows);
-        let octets: usize = ready.iter().map(Ready::octets).sum();
-        state.free(destination, octets);
-        (failures, until_ms, ready)
+        (failures, until_ms, state.clear(destination))
     }
 
     /// Everything that is ready anywhere, for a server that stops.
@@ -384,90 +407,6 @@ impl Lanes {
         for lane in state.lanes.values_mut() {
             lane.rows = 0;
             lane.ready.clear();
-        }
-    }
-}
-
-/// How it counts among the messages from the tables.
-fn row(ready: &Ready) -> usize {
-    match ready {
-        Ready::Job(_) => 0,
-        Ready::Row(_) => 1,
-    }
-}
-
-impl State {
-    fn memory_of(&mut self, destination: &str) -> &mut usize {
-        if destination == MAILBOX {
-            &mut self.memory_of_mailboxes
-        } else {
-            &mut self.memory
-        }
-    }
-
-    fn free(&mut self, destination: &str, octets: usize) {
-        let memory = self.memory_of(destination);
-        *memory = memory.saturating_sub(octets);
-    }
-
-    fn takes_rows(&self, destination: &str) -> bool {
-        destination == MAILBOX || self.rows < ROWS
-    }
-
-    fn pop(&mut self, destination: &str) -> Option<Ready> {
-        let lane = self.lanes.get_mut(destination)?;
-        let ready = lane.ready.pop_front()?;
-        lane.under_way += 1;
-        lane.rows = lane.rows.saturating_sub(row(&ready));
-        self.rows = self.rows.saturating_sub(row(&ready));
-        Some(ready)
-    }
-
-    /// Whether the lane needs one more worker, who is counted at once. Wakes one that is idle instead where there is one.
-    fn wants_worker(&mut self, destination: &str) -> bool {
-        let is_mailbox = destination == MAILBOX;
-        let only_one = is_mailbox && self.mailbox_is_disk;
-        let Some(lane) = self.lanes.get_mut(destination) else {
-            return false;
-        };
-        if lane.idle > 0 {
-            lane.idle -= 1;
-            lane.called += 1;
-            lane.bell.notify_one();
-            return false;
-        }
-        let limit = if only_one { 1 } else { lane.limit };
-        if lane.workers >= limit {
-            return false;
-        }
-        if !is_mailbox && !self.places.enter(lane.is_proven, lane.workers == 0) {
-            return false;
-        }
-        lane.workers += 1;
-        true
-    }
-
-    fn leave(&mut self, destination: &str) {
-        let Some(lane) = self.lanes.get_mut(destination) else {
-            return;
-        };
-        lane.workers = lane.workers.saturating_sub(1);
-        if destination != MAILBOX {
-            self.places.leave(lane.is_proven);
-        }
-        if lane.is_forgotten() {
-            self.lanes.remove(destination);
-        }
-    }
-
-    /// The destination takes mail, or has ceased to.
-    fn prove(&mut self, destination: &str, is_proven: bool) {
-        if let Some(lane) = self.lanes.get_mut(destination)
-            && lane.is_proven != is_proven
-            && destination != MAILBOX
-        {
-            lane.is_proven = is_proven;
-            self.places.move_over(lane.workers, is_proven);
         }
     }
 }

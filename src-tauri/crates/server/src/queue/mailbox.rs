@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::{MAILBOX, Turn};
 use super::mail::{Job, Mail, Ready, Waiting, octets};
 use super::pipe::{self, Pipe};
-use super::{load, settle};
+use super::{UnderWay, load, settle};
 use crate::deliver::maildir::{self, Copy, Message};
 use crate::shared::Shared;
 
@@ -70,7 +70,7 @@ pub(crate) async fn work(shared: Arc<Shared>) {
     let lanes = &shared.queue.lanes;
     let mut presence = lanes.presence(MAILBOX);
     while !shared.end.is_cancelled() {
-        let Turn::Work(first) = lanes.next(MAILBOX).await else {
+        let Turn::Work(first) = lanes.next(MAILBOX, &shared.end).await else {
             presence.has_left();
             break;
         };
@@ -81,7 +81,11 @@ pub(crate) async fn work(shared: Arc<Shared>) {
         }
         let mut batch = vec![first];
         batch.extend(lanes.more(MAILBOX, BATCH - 1, BATCH_OCTETS));
-        let octets: Vec<usize> = batch.iter().map(Ready::octets).collect();
+        let _under_way: Vec<UnderWay<'_>> = batch
+            .iter()
+            .map(|ready| shared.queue.under_way(MAILBOX, ready.octets()))
+            .collect();
+        let ids: Vec<i64> = batch.iter().flat_map(Ready::ids).collect();
         let root = shared.mail_root(&snapshot);
         let host = snapshot.settings.general.hostname.clone();
         let store = shared.store.clone();
@@ -90,16 +94,20 @@ pub(crate) async fn work(shared: Arc<Shared>) {
             let one = |ready| Ok(write(&root, host, load::read(&store, ready)?));
             batch.into_iter().map(one).collect::<Vec<_>>()
         })
-        .await
-        .unwrap_or_default();
+        .await;
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => {
+                tracing::error!("filling mailboxes fell over, and is done again: {error}");
+                settle::give_back(&shared, MAILBOX, ids).await;
+                continue;
+            }
+        };
         for one in written {
             match one {
                 Ok(written) => shared.queue.unflushed.send(written).await,
                 Err(unreadable) => load::put_off(&shared, unreadable).await,
             }
-        }
-        for octets in octets {
-            shared.queue.done(MAILBOX, octets);
         }
     }
     drop(presence);

@@ -2,6 +2,7 @@
 
 mod content;
 mod hops;
+mod means;
 #[cfg(test)]
 mod samples;
 
@@ -21,7 +22,9 @@ use crate::clock;
 use crate::deliver::link::{Hop, Link};
 use crate::deliver::route::route;
 use crate::shared::Shared;
-use hops::{Hops, hand_over};
+pub(crate) use content::Conversions;
+use hops::{Hops, Unsent, hand_over};
+use means::{Cut, Means, too_many_wait};
 
 /// Messages over one connection; then a new one shares the load among the servers behind the name.
 const MOST_ON_LINK: usize = 1_000;
@@ -39,7 +42,7 @@ pub(crate) async fn work(shared: Arc<Shared>, destination: String) {
     let mut link: Option<Link> = None;
     let (mut used, mut known) = (0, shared.current.get());
     while !shared.end.is_cancelled() {
-        let Turn::Work(ready) = lanes.next(&destination).await else {
+        let Turn::Work(ready) = lanes.next(&destination, &shared.end).await else {
             presence.has_left();
             break;
         };
@@ -57,14 +60,13 @@ pub(crate) async fn work(shared: Arc<Shared>, destination: String) {
         }
         known = snapshot;
         used += 1;
-        let octets = ready.octets();
+        let _under_way = shared.queue.under_way(&destination, ready.octets());
         let mut goes_on = true;
         if let Some(job) = load::job(&shared, ready).await
             && let Some(job) = ways::keep_those_who_go_there(&shared, &destination, job).await
         {
             goes_on = worker.deliver(&mut link, job).await;
         }
-        shared.queue.done(&destination, octets);
         if !goes_on {
             break;
         }
@@ -89,37 +91,75 @@ impl Worker<'_> {
         let mut rest = recipients;
         while !rest.is_empty() {
             let later = rest.split_off(rest.len().min(MOST_RECIPIENTS));
-            if let Err((trouble, part)) = self.send(link, &mail, rest).await {
-                let all = part.into_iter().chain(later).collect();
-                // What is said of a destination for good is said to each of its messages.
-                let goes_on = trouble.is_permanent();
-                self.not_reached(&mail, all, trouble).await;
-                return goes_on;
+            if let Err(unsent) = self.send(link, &mail, rest).await {
+                return self.not_sent(&mail, unsent, later).await;
             }
             rest = later;
+        }
+        // Mail for other destinations waits for a connection to the same server.
+        if link.as_ref().is_some_and(Link::is_wanted)
+            && let Some(open) = link.take()
+        {
+            open.quit().await;
         }
         true
     }
 
-    /// One message to one or more recipients, with the first server that decides about them. An error says why there is no
-    /// connection, and gives the recipients back.
+    /// Neither the recipients of this part of a message nor those of the `later` ones could be served. Whether it makes sense
+    /// to go on with another message.
+    async fn not_sent(&self, mail: &Arc<Mail>, unsent: Unsent, later: Vec<Waiting>) -> bool {
+        match unsent {
+            Unsent::Stopped(part) => {
+                let all = part.iter().chain(&later).map(|waiting| waiting.id);
+                settle::give_back(self.shared, self.destination, all.collect()).await;
+                false
+            }
+            Unsent::NotReached {
+                trouble,
+                hop,
+                recipients,
+            } => {
+                let all = recipients.into_iter().chain(later).collect();
+                // What is said of a destination for good is said to each of its messages.
+                let goes_on = trouble.is_permanent();
+                let hop = hop.as_deref().unwrap_or(self.destination);
+                self.not_reached(mail, all, trouble, hop).await;
+                goes_on
+            }
+        }
+    }
+
+    /// One message to one or more recipients, with the first server that decides about them. An error gives back those whom
+    /// none took on.
     async fn send(
         &self,
         link: &mut Option<Link>,
         mail: &Arc<Mail>,
         recipients: Vec<Waiting>,
-    ) -> Result<(), (Trouble, Vec<Waiting>)> {
+    ) -> Result<(), Unsent> {
+        let means = Means::of(self.shared, self.destination);
         let mut hops = Hops::default();
         let mut rest = recipients;
         // Ends: only a connection from before can be used without taking a server from the list.
         while !rest.is_empty() {
             if !link.as_ref().is_some_and(Link::is_alive) && !hops.are_known() {
-                match self.route().await {
+                let found = match means.wait_for(self.route()).await {
+                    Err(Cut::Stops) => return Err(Unsent::Stopped(rest)),
+                    Err(Cut::TooMany) => Err(too_many_wait("the DNS")),
+                    Ok(found) => found,
+                };
+                match found {
                     Ok(found) => hops.know(found),
-                    Err(trouble) => return Err((trouble, rest)),
+                    Err(trouble) => {
+                        return Err(Unsent::NotReached {
+                            trouble,
+                            hop: None,
+                            recipients: rest,
+                        });
+                    }
                 }
             }
-            let said = hand_over(link, &mut hops, mail, rest).await?;
+            let said = hand_over(&means, link, &mut hops, mail, rest).await?;
             if !said.done.is_empty() {
                 self.sent(mail, said.done, said.outcomes, &said.hop).await;
             }
@@ -192,7 +232,13 @@ impl Worker<'_> {
     }
 
     /// The destination is paused; this message has had its attempt, what was ready goes back into the tables.
-    async fn not_reached(&self, mail: &Arc<Mail>, recipients: Vec<Waiting>, trouble: Trouble) {
+    async fn not_reached(
+        &self,
+        mail: &Arc<Mail>,
+        recipients: Vec<Waiting>,
+        trouble: Trouble,
+        hop: &str,
+    ) {
         let shared = self.shared;
         let snapshot = shared.current.get();
         let now_ms = clock::now_ms();
@@ -227,6 +273,6 @@ impl Worker<'_> {
                 (waiting, outcome)
             })
             .collect();
-        settle::conclude(shared, self.destination, mail, outcomes, self.destination).await;
+        settle::conclude(shared, self.destination, mail, outcomes, hop).await;
     }
 }

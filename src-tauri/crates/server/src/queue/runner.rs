@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use store::StoreError;
-use store::queue::{self, Due, Fate, Finished};
+use store::queue::{self, Due, DueRecipient, Fate, Finished};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lanes::MAILBOX;
-use super::mail::Ready;
+use super::load::Remains;
+use super::mail::{Mail, Ready, Waiting};
 use super::report::{self, Event};
 use super::settle::{self, Settlement, has_sender, wants_delay, wants_failure};
 use super::{load, mailbox, outbound};
@@ -36,13 +37,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let flushed = CancellationToken::new();
     let flushers = TaskTracker::new();
     flushers.spawn(mailbox::flush(Arc::clone(&shared), flushed.clone()));
-    let mut looked = Looked::default();
-    while !shared.end.is_cancelled() {
-        if let Err(error) = look(&shared, &mut looked).await {
-            tracing::error!("the queue could not be read: {error}");
-            let _ = timeout(PAUSE, shared.end.cancelled()).await;
-        }
-        wait(&shared, &mut looked).await;
+    tokio::select! {
+        () = shared.end.cancelled() => {}
+        () = look_on(&shared) => {}
     }
     shared.queue.lanes.drain();
     shared.deliveries.close();
@@ -59,6 +56,19 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let _ = timeout(GRACE, keepers.wait()).await;
 }
 
+/// Looks for as long as it is let. Broken off at any point it leaves recipients behind that count as being sent, until the
+/// next start.
+async fn look_on(shared: &Arc<Shared>) {
+    let mut looked = Looked::default();
+    loop {
+        if let Err(error) = look(shared, &mut looked).await {
+            tracing::error!("the queue could not be read: {error}");
+            sleep(PAUSE).await;
+        }
+        wait(shared, &mut looked).await;
+    }
+}
+
 /// Waits until something may be due.
 async fn wait(shared: &Arc<Shared>, looked: &mut Looked) {
     let now_ms = clock::now_ms();
@@ -66,7 +76,6 @@ async fn wait(shared: &Arc<Shared>, looked: &mut Looked) {
         Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0)).min(LOOK)
     });
     tokio::select! {
-        () = shared.end.cancelled() => {}
         () = shared.queue.wake.notified() => {}
         () = shared.queue.changed.notified() => looked.knows_pauses = false,
         () = sleep(due_in) => {}
@@ -91,8 +100,13 @@ async fn look(shared: &Arc<Shared>, looked: &mut Looked) -> Result<(), StoreErro
         tell_delays(shared).await?;
         looked.at = Some(Instant::now());
     }
-    for destination in shared.queue.lanes.deserted() {
+    let (started, stranded) = shared.queue.lanes.deserted();
+    for destination in started {
         start_worker(shared, &destination);
+    }
+    for (destination, ready) in stranded {
+        let ids = ready.iter().flat_map(Ready::ids).collect();
+        settle::give_back(shared, &destination, ids).await;
     }
     for (destination, room) in shared.queue.lanes.due(clock::now_ms()) {
         take(shared, &destination, room).await?;
@@ -151,12 +165,13 @@ async fn take(shared: &Arc<Shared>, destination: &str, room: usize) -> Result<()
 async fn tell_delays(shared: &Arc<Shared>) -> Result<(), StoreError> {
     loop {
         let now_ms = clock::now_ms();
+        // Read before anything is taken: what is taken must be told.
+        let pauses = shared.store.read(queue::pauses)?;
         let due = shared
             .store
             .note(move |tx| queue::take_notices(tx, now_ms, AT_ONCE))
             .await?;
         let count: usize = due.iter().map(|one| one.recipients.len()).sum();
-        let pauses = shared.store.read(queue::pauses)?;
         let reasons: HashMap<String, String> = pauses
             .into_iter()
             .map(|pause| (pause.destination, pause.reason))
@@ -164,96 +179,94 @@ async fn tell_delays(shared: &Arc<Shared>) -> Result<(), StoreError> {
         for one in due {
             tell(shared, one, &reasons, now_ms).await;
         }
-        if count < AT_ONCE || shared.end.is_cancelled() {
+        if count < AT_ONCE {
             return Ok(());
         }
     }
 }
 
-async fn tell(shared: &Arc<Shared>, due: Due, reasons: &HashMap<String, String>, now_ms: i64) {
-    let rows = due.recipients.clone();
-    let Some(job) = load::job(shared, Ready::Row(due)).await else {
-        return;
-    };
+pub(super) async fn tell(
+    shared: &Arc<Shared>,
+    due: Due,
+    reasons: &HashMap<String, String>,
+    now_ms: i64,
+) {
+    let Remains { mail, recipients } = load::remains(shared, due).await;
     let mut events = Vec::new();
-    let mut finished = Vec::new();
-    for (waiting, row) in job.recipients.iter().zip(&rows) {
-        let reason = if waiting.reason.is_empty() {
+    let mut settlement = Settlement::default();
+    for (row, waiting) in &recipients {
+        let reason = if row.reason.is_empty() {
             reasons.get(&row.destination).cloned().unwrap_or_default()
         } else {
-            waiting.reason.clone()
+            row.reason.clone()
         };
-        let expired = now_ms >= waiting.expires_at_ms;
-        let fate = if expired {
-            if wants_failure(waiting) {
-                events.push(Event::expired_untried(waiting, &reason));
-            }
+        let waiting = waiting.as_ref();
+        let fate = if now_ms >= row.expires_at_ms {
+            let told = waiting.filter(|waiting| wants_failure(waiting));
+            events.extend(told.map(|waiting| Event::expired_untried(waiting, &reason)));
             Fate::Failed
         } else {
-            if wants_delay(waiting) && has_sender(&job.mail) {
-                events.push(Event::delayed(waiting, &reason));
-            }
+            let told = waiting.filter(|waiting| wants_delay(waiting) && has_sender(&mail));
+            events.extend(told.map(|waiting| Event::delayed(waiting, &reason)));
             Fate::Told {
-                notice_at_ms: waiting.expires_at_ms,
+                notice_at_ms: row.expires_at_ms,
                 reason: reason.clone(),
             }
         };
-        finished.push(Finished {
-            recipient: waiting.id,
-            token: job.mail.token.clone(),
-            address: waiting.address.to_string(),
-            at_ms: now_ms,
-            fate,
-            hop: String::new(),
-            reply: reason,
-        });
+        settlement.destinations.push(row.destination.clone());
+        settlement
+            .finished
+            .push(finished(&mail, row, waiting, fate, reason));
     }
-    let settlement = Settlement {
-        destinations: rows.into_iter().map(|row| row.destination).collect(),
-        finished,
-        reports: report::about(shared, &job.mail, events).await,
-        ..Settlement::default()
-    };
+    settlement.reports = report::about(shared, &mail, events).await;
     settle::enter(shared, settlement).await;
 }
 
 /// Returns to their senders what the admin wants returned.
-async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    while shared.store.read(queue::has_returns)? && !shared.end.is_cancelled() {
+pub(super) async fn return_by_hand(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    while shared.store.read(queue::has_returns)? {
         let due = shared
             .store
             .note(move |tx| queue::take_returns(tx, AT_ONCE))
             .await?;
         for one in due {
-            let Some(job) = load::job(shared, Ready::Row(one)).await else {
-                continue;
-            };
-            let told = job
-                .recipients
-                .iter()
-                .filter(|waiting| wants_failure(waiting));
-            let events = told.map(Event::returned).collect();
-            let settlement = Settlement {
-                finished: job
-                    .recipients
-                    .iter()
-                    .map(|waiting| Finished {
-                        recipient: waiting.id,
-                        token: job.mail.token.clone(),
-                        address: waiting.address.to_string(),
-                        at_ms: clock::now_ms(),
-                        fate: Fate::Failed,
-                        hop: String::new(),
-                        reply: "returned to the sender by hand".into(),
-                    })
-                    .collect(),
-                reports: report::about(shared, &job.mail, events).await,
-                ..Settlement::default()
-            };
+            let Remains { mail, recipients } = load::remains(shared, one).await;
+            let mut events = Vec::new();
+            let mut settlement = Settlement::default();
+            for (row, waiting) in &recipients {
+                let waiting = waiting.as_ref();
+                let told = waiting.filter(|waiting| wants_failure(waiting));
+                events.extend(told.map(Event::returned));
+                let reply = "returned to the sender by hand".to_owned();
+                settlement
+                    .finished
+                    .push(finished(&mail, row, waiting, Fate::Failed, reply));
+            }
+            settlement.reports = report::about(shared, &mail, events).await;
             settle::enter(shared, settlement).await;
         }
     }
     Ok(())
+}
+
+/// What became of a recipient that was not tried.
+fn finished(
+    mail: &Mail,
+    row: &DueRecipient,
+    waiting: Option<&Waiting>,
+    fate: Fate,
+    reply: String,
+) -> Finished {
+    let address = waiting.map(|waiting| waiting.address.to_string());
+    Finished {
+        recipient: row.id,
+        token: mail.token.clone(),
+        address: address.unwrap_or_else(|| row.address.clone()),
+        at_ms: clock::now_ms(),
+        fate,
+        hop: String::new(),
+        reply,
+    }
 }
 
 /// Starts a worker who was counted already.

@@ -191,14 +191,19 @@ pub(crate) async fn enter(shared: &Arc<Shared>, settlement: Settlement) {
     }
 }
 
-/// Has a message wait in the tables that came for a destination just as it was paused.
-pub(crate) async fn put_back(shared: Arc<Shared>, destination: String, job: Job) {
+/// Has recipients wait in the tables that were taken and not tried.
+pub(crate) async fn give_back(shared: &Arc<Shared>, destination: &str, ids: Vec<i64>) {
     let settlement = Settlement {
-        destinations: vec![destination],
-        given_back: Ready::Job(job).ids(),
+        destinations: vec![destination.to_owned()],
+        given_back: ids,
         ..Settlement::default()
     };
-    enter(&shared, settlement).await;
+    enter(shared, settlement).await;
+}
+
+/// The same for a message that came for a destination just as it was paused.
+pub(crate) async fn put_back(shared: Arc<Shared>, destination: String, job: Job) {
+    give_back(&shared, &destination, Ready::Job(job).ids()).await;
 }
 
 /// Enters outcomes until the server has stopped and nothing is left.
@@ -314,8 +319,7 @@ async fn accept(
         let taken = shared.store.accept(Arc::clone(&accepted), content).await;
         match taken {
             Ok(_) => break,
-            // While the tables are behind, what they refuse may be another message.
-            Err(error) if is_for_good(&error) && !shared.store.is_behind() => {
+            Err(error) if is_for_good(&error) => {
                 report.arrived.refused();
                 tracing::error!(
                     token,
@@ -340,9 +344,10 @@ async fn accept(
     true
 }
 
-/// Whether the same try fails the same way however often it is made.
+/// Whether the same try fails the same way however often it is made. A spool that has fallen over takes the report after the
+/// next start, and what the tables refuse may be another message.
 fn is_for_good(error: &StoreError) -> bool {
-    matches!(error, StoreError::Defect { .. } | StoreError::Sql { .. })
+    matches!(error, StoreError::Refused { .. })
 }
 
 /// Removes content files of messages that are done with.

@@ -1,5 +1,7 @@
 //! Which failure is told to whom and in which words.
 
+use store::DataDir;
+
 use super::*;
 
 fn io(kind: ErrorKind) -> io::Error {
@@ -63,7 +65,10 @@ fn a_spool_without_room_is_full_and_one_that_is_not_there_is_unwritable() {
 fn tables_that_do_not_follow_are_told_also_when_nothing_was_refused() {
     let storing = Storing::default();
     assert_eq!(storing.problem(false), None);
-    assert_eq!(storing.problem(true).unwrap().code, "queue_behind");
+    let behind = storing.problem(true).unwrap();
+    assert_eq!(behind.code, "queue_behind");
+    assert!(behind.message.starts_with("new mail is put off with 452"));
+    assert!(behind.message.contains("may have been delivered already"));
     storing.failed(&StoreError::Busy);
     assert_eq!(storing.problem(true).unwrap().args["behind"], "true");
 }
@@ -83,7 +88,7 @@ async fn other_programs_read_the_problem_until_it_is_over() {
     let data = DataDir::new(folder.path());
     assert_eq!(said(&data), None);
     let board = Board::new(&data);
-    board.show(None).await;
+    board.show(None).await.unwrap();
     assert_eq!(said(&data), None);
     let long = Trouble {
         cause: Cause::Busy,
@@ -91,9 +96,9 @@ async fn other_programs_read_the_problem_until_it_is_over() {
         detail: "x".repeat(10_000),
     };
     for problem in [long.problem(true), behind()] {
-        board.show(Some(&problem)).await;
+        board.show(Some(&problem)).await.unwrap();
         assert_eq!(said(&data), Some(problem));
     }
-    board.show(None).await;
+    board.show(None).await.unwrap();
     assert_eq!(said(&data), None);
 }

@@ -222,6 +222,7 @@ fn mail_that_waits_is_routed_anew_when_its_way_changes_and_nothing_must_be_tried
         json!({"delivery": {"relay_certificate": "any"}}),
         json!({"delivery": {"relay_auth": true, "relay_username": "office"}}),
         json!({"service": {"dns_servers": ["192.0.2.53:53"]}}),
+        json!({"general": {"additional_domains": ["branch.example"]}}),
     ] {
         assert!(routes(document.clone()), "{document}");
     }

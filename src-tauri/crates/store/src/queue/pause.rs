@@ -65,3 +65,56 @@ pub fn pauses(conn: &Connection) -> Result<Vec<Pause>, StoreError> {
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
+
+/// Removes pauses that ended before a moment at destinations for which nothing waits any more, some hundreds at once; returns
+/// how many. A destination to which something waits keeps its count of failures.
+///
+/// # Errors
+/// [`StoreError`] when the database cannot be written.
+pub fn prune_pauses(tx: &Tx<'_>, before_ms: i64) -> Result<usize, StoreError> {
+    // What waits is found in an index; the others are few, and looked through once if at all.
+    Ok(tx
+        .prepare_cached(
+            "DELETE FROM destination WHERE name IN (
+               SELECT name FROM destination WHERE paused_until_ms < ?1
+                 AND NOT EXISTS (SELECT 1 FROM recipient WHERE recipient.destination = name AND state = 0)
+                 AND name NOT IN (SELECT destination FROM recipient WHERE state <> 0) LIMIT 500)",
+        )?
+        .execute([before_ms])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::memory;
+
+    #[test]
+    fn a_pause_goes_when_it_is_long_over_and_nothing_waits_for_its_destination() {
+        let conn = memory();
+        let tx = Tx::for_test(&conn);
+        for (name, until_ms) in [("done", 10), ("waiting", 10), ("held", 10), ("lately", 100)] {
+            let paused = Pause {
+                destination: name.into(),
+                failures: 3,
+                until_ms,
+                reason: String::new(),
+            };
+            pause(&tx, &paused).unwrap();
+        }
+        for (id, name, state) in [(1, "waiting", 0), (2, "held", 2)] {
+            tx.execute(
+                "INSERT INTO recipient VALUES (?1, 'a@b.example', '', '', ?2, ?3, 0, 0, 0, 0, '')",
+                params![id, name, state],
+            )
+            .unwrap();
+        }
+        assert_eq!(prune_pauses(&tx, 50).unwrap(), 1);
+        let left: Vec<String> = pauses(&tx)
+            .unwrap()
+            .into_iter()
+            .map(|pause| pause.destination)
+            .collect();
+        assert_eq!(left, ["held", "lately", "waiting"]);
+        assert_eq!(prune_pauses(&tx, 50).unwrap(), 0);
+    }
+}

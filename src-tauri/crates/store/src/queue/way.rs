@@ -61,20 +61,23 @@ fn add_copy(tx: &Tx<'_>, recipient: i64, mailbox: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// Sends everything that waits elsewhere: `route` gives the new destination for an address and a mailbox. Forgets all
-/// pauses.
+/// Sends everything that waits elsewhere, due at once: `route` gives the new destination for an address and a mailbox.
+/// Forgets all pauses.
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot be written.
 pub fn route_anew(
     tx: &Tx<'_>,
+    now_ms: i64,
     mut route: impl FnMut(&str, &str) -> Option<String>,
 ) -> Result<usize, StoreError> {
     tx.execute("DELETE FROM destination", [])?;
     let mut moved = 0;
     let mut read =
         tx.prepare("SELECT id, address, mailbox, destination FROM recipient WHERE state <> 1")?;
-    let mut write = tx.prepare_cached("UPDATE recipient SET destination = ?2 WHERE id = ?1")?;
+    let mut write = tx.prepare_cached(
+        "UPDATE recipient SET destination = ?2, next_at_ms = min(next_at_ms, ?3) WHERE id = ?1",
+    )?;
     let mut changes: Vec<(i64, String)> = Vec::new();
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
@@ -85,7 +88,7 @@ pub fn route_anew(
         }
     }
     for (id, destination) in changes {
-        moved += write.execute(params![id, destination])?;
+        moved += write.execute(params![id, destination, now_ms])?;
     }
     Ok(moved)
 }

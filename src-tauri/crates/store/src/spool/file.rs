@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
-use crate::data_dir::private_file;
+use crate::data_dir::{private_file, sibling};
 
 /// Octets read at once to check a file.
 const CHECKED: usize = 256 << 10;
@@ -49,7 +49,7 @@ impl SpoolFile {
         let path = folder.join(&mark.name);
         let failed = |error: io::Error| StoreError::from_io(&path, &error);
         let file = File::open(&path).map_err(failed)?;
-        let damaged = |detail: String| StoreError::Damaged {
+        let damaged = |detail: String| StoreError::Spool {
             path: path.clone(),
             detail,
         };
@@ -149,19 +149,24 @@ impl Writing {
 /// Copies octets into a file of this name in one step: what is there under the name is always whole.
 pub(super) fn put(folder: &Path, name: &str, octets: &[u8]) -> Result<FileMark, StoreError> {
     let path = folder.join(name);
-    let draft = folder.join(format!("{name}-draft"));
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let mut file = private_file(&mut options, &draft)?;
-        file.write_all(octets)?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| StoreError::from_io(&path, &error))?;
+    put_from(&path, &mut &*octets).map_err(|error| StoreError::from_io(&path, &error))?;
     Ok(FileMark {
         name: name.to_owned(),
         seal: crc32fast::hash(octets),
     })
+}
+
+/// Copies all that can be read into this file, in one step and durably.
+pub(super) fn put_from(path: &Path, octets: &mut dyn Read) -> io::Result<()> {
+    let draft = sibling(path, "-draft");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    let mut file = private_file(&mut options, &draft)?;
+    io::copy(octets, &mut file)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }

@@ -5,14 +5,18 @@
 //! not be left out on the way, though: the tables know the log up to a mark, and nothing before the mark is looked for
 //! again. So when one cannot be entered (the disk of the database is full, another program holds it), none behind it is
 //! ([`Gate`]), nothing more is taken in, and those that are in the log already are entered in their order as soon as that is possible.
+//! One that the tables refuse for good, whatever is done about their surroundings, is put aside ([`refused`]).
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Content, FileMark, Log};
+use super::record::Position;
+use super::{Content, FileMark, Log, record, refused, segment_path};
 use crate::queue::{self, Accepted};
 use crate::writer::{Durability, Jobs};
 use crate::{StoreError, Tx};
@@ -61,8 +65,12 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Starts the thread on an open log.
-    pub(crate) fn start(log: Log, jobs: Jobs) -> Result<Self, std::io::Error> {
+    /// Starts the thread on an open log. `aside` is kept at the number of messages that lie aside.
+    pub(crate) fn start(
+        log: Log,
+        jobs: Jobs,
+        aside: Arc<AtomicUsize>,
+    ) -> Result<Self, std::io::Error> {
         let (work, waiting) = sync_channel(WAITING);
         let (refuse, refused) = channel();
         let bell = work.clone();
@@ -80,6 +88,8 @@ impl Intake {
                     refuse,
                     refused,
                     behind: Vec::new(),
+                    aside,
+                    in_a_row: Arc::default(),
                 };
                 taker.serve(&waiting);
             })?;
@@ -103,15 +113,11 @@ impl Intake {
         answer: impl FnOnce(Result<i64, StoreError>) + Send + 'static,
     ) -> Result<(), StoreError> {
         if accepted.recipients.len() > queue::MOST_RECIPIENTS {
-            return Err(StoreError::Defect {
+            return Err(StoreError::Refused {
                 detail: format!("{} recipients are too many", accepted.recipients.len()),
             });
         }
-        let facts = serde_json::to_vec(&(&*accepted, content.file_mark())).map_err(|error| {
-            StoreError::Defect {
-                detail: error.to_string(),
-            }
-        })?;
+        let facts = facts(&accepted, content.file_mark())?;
         let coming = Coming {
             accepted,
             facts,
@@ -138,6 +144,13 @@ impl Drop for Intake {
     }
 }
 
+/// What the log has of a message beside its content.
+fn facts(accepted: &Accepted, file: Option<&FileMark>) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(&(accepted, file)).map_err(|error| StoreError::Refused {
+        detail: error.to_string(),
+    })
+}
+
 pub(crate) fn closed() -> StoreError {
     StoreError::Defect {
         detail: "a message came before the spool log was opened or after it was closed".into(),
@@ -153,6 +166,10 @@ struct Taker {
     refused: Receiver<Arc<Logged>>,
     /// In the log and not in the tables, oldest first.
     behind: Vec<Arc<Logged>>,
+    /// Messages that lie aside.
+    aside: Arc<AtomicUsize>,
+    /// Messages that were put aside since the last one that the tables took.
+    in_a_row: Arc<AtomicUsize>,
 }
 
 impl Taker {
@@ -234,6 +251,7 @@ impl Taker {
         );
         let mine = Arc::clone(&logged);
         let closing = Gate::clone(&gate);
+        let in_a_row = Arc::clone(&self.in_a_row);
         let work = move |tx: &Tx<'_>| {
             if gate.load(Ordering::Acquire) {
                 return Err(StoreError::Busy);
@@ -245,7 +263,9 @@ impl Taker {
             Ok(())
         };
         let answer = move |result: Result<(), StoreError>| {
-            if result.is_err() {
+            if result.is_ok() {
+                in_a_row.store(0, Ordering::Release);
+            } else {
                 closing.store(true, Ordering::Release);
                 // The receiver lives as long as the thread.
                 let _ = refuse.send(logged);
@@ -262,16 +282,11 @@ impl Taker {
         while self.gate.load(Ordering::Acquire) {
             self.behind.extend(self.refused.try_iter());
             self.behind.sort_unstable_by_key(|one| one.id);
-            let all = self.behind.clone();
-            let (answer, wait) = sync_channel(1);
-            let work = move |tx: &Tx<'_>| all.iter().try_for_each(|logged| enter_one(tx, logged));
-            self.jobs
-                .queue_waiting(Durability::Log, work, move |result| {
-                    // The caller waits below, so the send cannot fail.
-                    let _ = answer.send(result);
-                });
-            wait.recv().unwrap_or_else(|_| Err(closed()))?;
-            self.behind.clear();
+            while !self.behind.is_empty() {
+                if let Some(why) = self.enter_behind()? {
+                    self.put_first_aside(&why)?;
+                }
+            }
             // Those that were on their way meanwhile were refused before this was entered.
             self.behind.extend(self.refused.try_iter());
             if self.behind.is_empty() {
@@ -279,6 +294,77 @@ impl Taker {
             }
         }
         Ok(())
+    }
+
+    /// Enters those that are behind up to the first that the tables refuse for good, and tells why they do.
+    fn enter_behind(&mut self) -> Result<Option<StoreError>, StoreError> {
+        let all = self.behind.clone();
+        let (entered, refused) = self.change(move |tx| {
+            for (place, logged) in all.iter().enumerate() {
+                let refused = refused::try_to_enter(tx, |tx| enter_one(tx, logged))?;
+                if refused.is_some() {
+                    return Ok((place, refused));
+                }
+            }
+            Ok((all.len(), None))
+        })?;
+        if entered > 0 {
+            self.in_a_row.store(0, Ordering::Release);
+        }
+        for logged in self.behind.drain(..entered) {
+            // It was put aside, and the mark could not be moved: nearly never, and then a sign too many.
+            let _ = refused::remove(self.log.folder(), logged.id);
+        }
+        Ok(refused)
+    }
+
+    /// Lets the others go on without the oldest of those that are behind.
+    fn put_first_aside(&mut self, why: &StoreError) -> Result<(), StoreError> {
+        let Some(first) = self.behind.first().cloned() else {
+            return Ok(());
+        };
+        if self.in_a_row.load(Ordering::Acquire) >= refused::MOST_IN_A_ROW {
+            return Err(why.clone());
+        }
+        let folder = self.log.folder();
+        let facts = facts(&first.accepted, first.file.as_ref())?;
+        let content = self.content_in_log(first.id)?;
+        refused::put_aside(folder, first.id, &facts, &content, why)?;
+        // Before the mark: who looks after it sees it.
+        self.aside
+            .store(refused::list(folder)?.len(), Ordering::Release);
+        let id = first.id;
+        self.change(move |tx| queue::mark(tx, id))?;
+        self.in_a_row.fetch_add(1, Ordering::AcqRel);
+        self.behind.remove(0);
+        Ok(())
+    }
+
+    /// Nothing where the log does not give it back.
+    fn content_in_log(&self, id: i64) -> Result<Vec<u8>, StoreError> {
+        let at = Position::of(id);
+        let path = segment_path(self.log.folder(), at.segment);
+        File::open(&path)
+            .and_then(|file| record::read(&file, self.log.identity(), at))
+            .map(|record| record.map(|record| record.content).unwrap_or_default())
+            .or_else(|error| match error.kind() {
+                ErrorKind::NotFound => Ok(Vec::new()),
+                _ => Err(StoreError::from_io(&path, &error)),
+            })
+    }
+
+    /// A change of the tables, waited for.
+    fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, wait) = sync_channel(1);
+        self.jobs
+            .queue_waiting(Durability::Log, work, move |result| {
+                // The caller waits below, so the send cannot fail.
+                let _ = answer.send(result);
+            });
+        wait.recv().unwrap_or_else(|_| Err(closed()))
     }
 }
 

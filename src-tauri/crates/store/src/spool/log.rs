@@ -56,10 +56,18 @@ impl Log {
         })
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.segments.folder()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
     /// Puts a record behind those that are staged; it is written with the next [`Self::flush`].
     pub(crate) fn stage(&mut self, facts: &[u8], content: &[u8]) -> Result<Position, StoreError> {
         if !record::fits(facts.len(), content.len()) {
-            return Err(StoreError::Defect {
+            return Err(StoreError::Refused {
                 detail: format!(
                     "a message with {} octets of facts and {} of content is too large for the spool log",
                     facts.len(),

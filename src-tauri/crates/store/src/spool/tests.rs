@@ -354,7 +354,7 @@ fn in_file(data: &DataDir, number: u64, octets: &[u8]) -> SpoolFile {
 }
 
 #[test]
-fn a_large_message_lies_in_a_file_that_goes_when_nobody_names_it() {
+fn a_large_message_lies_in_a_file_that_is_put_aside_when_nobody_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let data = DataDir::new(folder.path());
     let store = Store::open(&data).unwrap();
@@ -368,7 +368,8 @@ fn a_large_message_lies_in_a_file_that_goes_when_nobody_names_it() {
     forget_tables(&store);
     assert_eq!(store.recover().unwrap().messages, 1);
     assert!(data.spool().join(name).exists());
-    assert!(!data.spool().join(orphan).exists());
+    assert!(!data.spool().join(&orphan).exists());
+    assert!(orphans::aside(&data.spool()).join(orphan).exists());
     assert_eq!(store.content(id).unwrap().read_at(1, 9).unwrap(), b"arge");
 }
 
@@ -402,7 +403,7 @@ fn a_file_that_is_not_what_was_stored_is_not_sent() {
         } else {
             file.write_all_at(b"y", 50_000).unwrap();
         }
-        assert!(matches!(store.content(id), Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.content(id), Err(StoreError::Spool { .. })));
     }
 }
 
@@ -465,5 +466,24 @@ fn the_spool_of_another_database_is_put_aside_and_not_delivered() {
     assert!(found.set_aside.unwrap().join("log-0000000001").exists());
     let new = take(&store, "BBBBBB", b"new");
     assert_eq!(store.content(new).unwrap().read_at(0, 9).unwrap(), b"new");
+}
+
+#[test]
+fn a_spool_put_aside_is_told_of_at_every_start_until_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::new(folder.path());
+    let store = Store::open(&data).unwrap();
+    let aside = folder.path().join("spool-of-another-database-2");
+    std::fs::create_dir(&aside).unwrap();
+    std::fs::create_dir(folder.path().join("spool-of-another-database-1")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.recover().unwrap().set_aside, Some(aside.clone()));
+    }
+    for number in 1..=2 {
+        let name = format!("spool-of-another-database-{number}");
+        std::fs::remove_dir(folder.path().join(name)).unwrap();
+    }
     assert_eq!(store.recover().unwrap().set_aside, None);
 }
+
+mod going_on;

@@ -30,6 +30,13 @@ pub struct Hop {
     pub helo: Domain,
 }
 
+impl Hop {
+    /// Its name with its address, for texts.
+    pub fn peer(&self) -> String {
+        super::socket::peer(self)
+    }
+}
+
 /// Where a hop listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HopAddress {

@@ -34,11 +34,13 @@ pub(super) struct Lane {
     pub idle: usize,
     /// Workers that were called and have not come yet.
     pub called: usize,
+    /// Workers that wait long for a server to speak.
+    pub stalled: usize,
     pub limit: usize,
     pub failures: u32,
     pub paused_until_ms: i64,
     pub next_due_ms: i64,
-    /// It took mail since the lane was made or last failed.
+    /// It took mail some time ago, and did not fail since.
     pub is_proven: bool,
     pub bell: Arc<Notify>,
 }
@@ -53,6 +55,7 @@ impl Default for Lane {
             workers: 0,
             idle: 0,
             called: 0,
+            stalled: 0,
             limit: FIRST_WORKERS,
             failures: 0,
             paused_until_ms: 0,

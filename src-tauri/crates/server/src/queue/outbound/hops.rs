@@ -7,7 +7,9 @@ use std::vec;
 use smtp::client::{Outcome, Phase, Trouble};
 
 use super::content::send_as_it_can;
-use crate::deliver::link::{self, Hop, Link};
+use super::means::{Cut, Means, too_many_wait};
+use crate::deliver::crowd::Crowd;
+use crate::deliver::link::{self, Hop, HopAddress, Link};
 use crate::queue::mail::{Mail, Waiting};
 
 /// The servers that are left to be tried, and what was in the way at the others.
@@ -32,6 +34,20 @@ pub(super) struct Said {
     pub again: Vec<Waiting>,
 }
 
+/// Nothing was handed over, and these recipients have what they had.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// The server stops.
+    Stopped(Vec<Waiting>),
+    /// No server is left that could be tried.
+    NotReached {
+        trouble: Trouble,
+        /// The latest of them that got as far as a message, described as in [`Said`].
+        hop: Option<String>,
+        recipients: Vec<Waiting>,
+    },
+}
+
 impl Hops {
     /// Whether it was asked already which servers there are.
     pub fn are_known(&self) -> bool {
@@ -44,9 +60,19 @@ impl Hops {
     }
 
     /// Opens a connection to the next server that lets us.
-    async fn open(&mut self) -> Option<Link> {
+    async fn open(&mut self, means: &Means<'_>) -> Result<Option<Link>, Cut> {
+        match means.wait_for(self.open_next(means.crowd)).await {
+            Err(Cut::TooMany) => {
+                self.troubles.push(too_many_wait("the server"));
+                Ok(None)
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_next(&mut self, crowd: &Crowd) -> Option<Link> {
         for hop in self.left.iter_mut().flatten() {
-            match link::open(&hop).await {
+            match open_in_turn(&hop, crowd).await {
                 Ok(link) => return Some(link),
                 Err(trouble) => self.troubles.push(trouble),
             }
@@ -61,41 +87,56 @@ impl Hops {
         })
     }
 
-    /// No server is left. Whoever got as far as a message has had an attempt; else there is no connection.
-    fn give_up(&mut self, recipients: Vec<Waiting>) -> Result<Said, (Trouble, Vec<Waiting>)> {
-        let trouble = self.trouble();
-        let Some(hop) = self.spoke.take() else {
-            return Err((trouble, recipients));
-        };
-        let outcome = trouble.into_outcome();
-        Ok(Said {
-            hop,
-            outcomes: recipients
-                .iter()
-                .map(|waiting| (waiting.id, outcome.clone()))
-                .collect(),
-            done: recipients,
-            again: Vec::new(),
-        })
+    /// No server is left. One that got as far as a message and went away is as little use to the next message as one
+    /// that could not be reached.
+    fn give_up(&mut self, recipients: Vec<Waiting>) -> Unsent {
+        Unsent::NotReached {
+            trouble: self.trouble(),
+            hop: self.spoke.take(),
+            recipients,
+        }
     }
 }
 
-/// One transaction: over the connection that is open, else with the next server that can be reached. An error says why
-/// there is no connection, and gives the recipients back.
+/// A connection to one server, when there is a seat for it.
+async fn open_in_turn(hop: &Hop, crowd: &Crowd) -> Result<Link, Trouble> {
+    let seat = match &hop.at {
+        HopAddress::Unix(_) => None,
+        HopAddress::Tcp(address) => match crowd.enter(*address).await {
+            None => {
+                let text = format!("too many connections to {} are open", hop.peer());
+                return Err(Trouble::new((4, 4, 5), text).whole_hop());
+            }
+            seat => seat,
+        },
+    };
+    let mut link = link::open(hop).await?;
+    link.sit(seat);
+    Ok(link)
+}
+
+/// One transaction: over the connection that is open, else with the next server that can be reached. An error gives the
+/// recipients back.
 pub(super) async fn hand_over(
+    means: &Means<'_>,
     link: &mut Option<Link>,
     hops: &mut Hops,
     mail: &Arc<Mail>,
     recipients: Vec<Waiting>,
-) -> Result<Said, (Trouble, Vec<Waiting>)> {
+) -> Result<Said, Unsent> {
     let is_reused = link.as_ref().is_some_and(Link::is_alive);
     if !is_reused {
-        *link = hops.open().await;
+        // The old one first: it may have the seat that the new one waits for.
+        *link = None;
+        *link = match hops.open(means).await {
+            Ok(opened) => opened,
+            Err(_) => return Err(Unsent::Stopped(recipients)),
+        };
     }
     let Some(open) = link.as_mut() else {
-        return hops.give_up(recipients);
+        return Err(hops.give_up(recipients));
     };
-    let outcomes = send_as_it_can(open, mail, &recipients).await;
+    let outcomes = send_as_it_can(means.conversions, open, mail, &recipients).await;
     let (hop, is_gone) = (describe(open), !open.is_alive());
     if is_gone {
         *link = None;
@@ -105,13 +146,12 @@ pub(super) async fn hand_over(
     let mut decided = Vec::new();
     for (id, outcome) in outcomes {
         match &outcome {
-            // A connection that was kept open and turns out to be gone says nothing about these.
-            Outcome::Deferred(why) if why.stale => {
+            Outcome::Deferred(why) if why.stale || is_gone && is_for_the_next(why) => {
                 undecided.insert(id);
-            }
-            Outcome::Deferred(why) if is_gone && !is_reused && is_for_the_next(why) => {
-                undecided.insert(id);
-                trouble = Some(why.clone());
+                // A connection that was kept open and has come to its end says nothing about these, nor about its server.
+                if !is_reused {
+                    trouble = Some(why.clone());
+                }
             }
             _ => decided.push((id, outcome)),
         }

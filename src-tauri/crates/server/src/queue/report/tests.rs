@@ -200,6 +200,32 @@ fn shared(store: Store) -> Arc<Shared> {
 }
 
 #[tokio::test]
+async fn a_report_that_finds_the_spool_closed_is_not_given_up_and_what_it_is_about_not_entered() {
+    let folder = tempfile::tempdir().unwrap();
+    // Its log was not opened.
+    let store = Store::open(&DataDir::new(folder.path())).unwrap();
+    std::fs::create_dir_all(store.data_dir().spool()).unwrap();
+    let shared = shared(store.clone());
+    let pause = store::queue::Pause {
+        destination: "domain:far.example".into(),
+        failures: 1,
+        until_ms: i64::MAX,
+        reason: "it is away".into(),
+    };
+    let settlement = Settlement {
+        reports: reports(&store.data_dir().spool(), short(), &failed(1, 10, 1)),
+        pause: Some(settle::Rest::Begins(pause)),
+        ..Settlement::default()
+    };
+    settle::enter(&shared, settlement).await;
+    let done = CancellationToken::new();
+    done.cancel();
+    settle::keep(Arc::clone(&shared), done).await;
+    store.write(|_| Ok(())).await.unwrap();
+    assert_eq!(store.read(store::queue::pauses).unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_report_that_is_refused_for_good_holds_up_nothing_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path());

@@ -2,7 +2,7 @@ use super::*;
 use crate::deliver::link::tests::scripted::{Script, script};
 use crate::deliver::link::tests::words;
 use crate::queue::mail::Carriage;
-use crate::queue::outbound::samples::{mail, waiting};
+use crate::queue::outbound::samples::{Bounds, mail, waiting};
 
 const OPEN: &str = "S: 220 mx.test\nC: EHLO us.test\nS: 250 mx.test\n";
 const MAIL: &str = "C: MAIL FROM:<a@x.example>\nS: 250 ok\n";
@@ -31,9 +31,12 @@ async fn carry(
     let mail = mail("Subject: x\r\n\r\n", "text\r\n", Carriage::default());
     let (mut rest, mut decided) = (recipients, Vec::new());
     while !rest.is_empty() {
-        let said = hand_over(link, hops, &mail, rest)
-            .await
-            .map_err(|(trouble, _)| trouble)?;
+        let bounds = Bounds::default();
+        let said = match hand_over(&bounds.means(), link, hops, &mail, rest).await {
+            Ok(said) => said,
+            Err(Unsent::NotReached { trouble, .. }) => return Err(trouble),
+            Err(Unsent::Stopped(_)) => panic!("nobody stops it"),
+        };
         assert_eq!(said.done.len(), said.outcomes.len());
         decided.extend(said.outcomes);
         rest = said.again;
@@ -123,9 +126,30 @@ async fn when_all_servers_go_away_each_of_them_is_named() {
     .await;
     let second = script(&format!("{OPEN}{MAIL}C: RCPT\nX:\n")).await;
     let third = script("S: 521 no mail here\n").await;
-    let outcome = attempt(&[&first, &second, &third]).await.unwrap();
-    let why = trouble(&outcome);
-    assert_eq!(words(&outcome), "deferred 4.3.2 hop");
+    let mut hops = hops(&[&first, &second, &third]);
+    let (bounds, mail) = (
+        Bounds::default(),
+        mail("Subject: x\r\n\r\n", "text\r\n", Carriage::default()),
+    );
+    let (mut link, mut rest) = (None, vec![waiting(7, "b@y.example")]);
+    let unsent = loop {
+        match hand_over(&bounds.means(), &mut link, &mut hops, &mail, rest).await {
+            Ok(said) => rest = said.again,
+            Err(unsent) => break unsent,
+        }
+    };
+    // The destination as a whole is to be left alone for a while.
+    let Unsent::NotReached {
+        trouble: why,
+        hop,
+        recipients,
+    } = unsent
+    else {
+        panic!("{unsent:?}")
+    };
+    assert_eq!(recipients.len(), 1);
+    assert!(hop.is_some_and(|hop| hop.ends_with("not encrypted")));
+    assert_eq!((why.status, why.whole_hop), ((4, 3, 2), true));
     assert_eq!(why.reply.as_deref(), Some("421 4.3.2 first is going down"));
     for told in ["first is going down", "broke at RCPT", "no mail here"] {
         assert!(why.text.contains(told), "{why}");
@@ -166,4 +190,83 @@ async fn a_kept_connection_that_is_dead_is_replaced_by_a_new_one() {
     let decided = carry(&mut link, &mut hops, to()).await.unwrap();
     assert_eq!(words(&decided[0].1), "delivered 250 taken");
     assert!(link.is_some_and(|link| link.is_alive()));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ends_before_the_message_is_replaced_by_a_new_one() {
+    let steps = [MAIL, RCPT, "C: DATA\nS: 354 go\n"];
+    for last in 0..steps.len() {
+        for end in ["S: 421 4.7.0 too many messages\n", "X:\n"] {
+            let (command, _) = steps[last].split_once('\n').unwrap();
+            let before = steps[..last].concat();
+            let first = format!("{OPEN}{MAIL}{RCPT}{TAKEN}C: RSET\nS: 250 ok\n");
+            let first = script(&format!("{first}{before}{command}\n{end}")).await;
+            let mut link = None;
+            let to = || vec![waiting(7, "b@y.example")];
+            let decided = carry(&mut link, &mut hops(&[&first]), to()).await.unwrap();
+            assert_eq!(words(&decided[0].1), "delivered 250 taken");
+            assert!(link.is_some());
+            let second = script(&format!("{OPEN}{MAIL}{RCPT}{TAKEN}")).await;
+            let mut hops = hops(&[&second]);
+            let decided = carry(&mut link, &mut hops, to()).await.unwrap();
+            assert_eq!(words(&decided[0].1), "delivered 250 taken", "{before}{end}");
+            assert!(hops.troubles.is_empty());
+        }
+    }
+}
+
+/// One recipient who is handed over, or not.
+async fn once(bounds: &Bounds, link: &mut Option<Link>, hops: &mut Hops) -> Result<Said, Unsent> {
+    let mail = mail("Subject: x\r\n\r\n", "text\r\n", Carriage::default());
+    let recipients = vec![waiting(7, "b@y.example")];
+    hand_over(&bounds.means(), link, hops, &mail, recipients).await
+}
+
+fn address(script: &Script) -> std::net::SocketAddr {
+    match script.hop().at {
+        HopAddress::Tcp(address) => address,
+        HopAddress::Unix(path) => panic!("{path:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_has_its_seat_for_as_long_as_it_is_there() {
+    let (bounds, mut link) = (Bounds::default(), None);
+    let refuses = script("S: 421 4.3.2 busy\n").await;
+    let takes = script(&format!("{OPEN}{MAIL}{RCPT}{TAKEN}")).await;
+    let mut hops = hops(&[&refuses, &takes]);
+    once(&bounds, &mut link, &mut hops).await.unwrap();
+    assert_eq!(bounds.crowd.there(address(&refuses)), 0);
+    assert_eq!(bounds.crowd.there(address(&takes)), 1);
+    link.unwrap().quit().await;
+    assert_eq!(bounds.crowd.there(address(&takes)), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_too_many_connections_is_a_trouble_for_now() {
+    let (bounds, first) = (Bounds::default(), script("S: 220 mx.test\n").await);
+    let mut seats = Vec::new();
+    for _ in 0..20 {
+        seats.push(bounds.crowd.enter(address(&first)).await.unwrap());
+    }
+    let unsent = once(&bounds, &mut None, &mut hops(&[&first])).await;
+    let Err(Unsent::NotReached { trouble, hop, .. }) = unsent else {
+        panic!("{unsent:?}")
+    };
+    assert!(trouble.whole_hop && !trouble.is_permanent() && hop.is_none());
+    assert!(trouble.text.starts_with("too many connections to mx.test"));
+}
+
+#[tokio::test]
+async fn when_the_server_stops_while_a_connection_is_opened_its_mail_comes_back() {
+    let (bounds, silent) = (Bounds::default(), script("C: nothing\n").await);
+    let (mut link, mut hops) = (None, hops(&[&silent]));
+    let (unsent, ()) = tokio::join!(once(&bounds, &mut link, &mut hops), async {
+        bounds.end.cancel();
+    });
+    let Err(Unsent::Stopped(recipients)) = unsent else {
+        panic!("{unsent:?}")
+    };
+    assert_eq!(recipients.len(), 1);
+    assert_eq!(bounds.crowd.there(address(&silent)), 0);
 }
