@@ -21,7 +21,6 @@ fn a_domain_becomes_ours(to: &str) -> Result<(Office, Dns)> {
     office
         .daemon
         .apply(&json!({"general": {"additional_domains": ["branch.example"]}}))?;
-    office.act("retry")?;
     Ok((office, dns))
 }
 

@@ -330,7 +330,7 @@ impl Hop {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// The most connections that were there at a time.
+    /// The most connections that were there at a time, without those that had said QUIT.
     #[must_use]
     pub fn most_at_once(&self) -> usize {
         self.shared.most_open.load(Ordering::SeqCst)
@@ -372,7 +372,6 @@ fn listen(shared: &Arc<Shared>, listener: &TcpListener) {
         lock(&shared.threads).push(thread::spawn(move || {
             // The client has gone, or the test is over.
             let _ = conversation::hold(&mine, stream, number);
-            mine.open.fetch_sub(1, Ordering::SeqCst);
         }));
     }
 }

@@ -64,6 +64,14 @@ struct Conversation {
     mail: Taken,
     /// Messages that began.
     mails: usize,
+    /// It does not count as open any more.
+    has_left: bool,
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 /// Serves a client to its end.
@@ -77,6 +85,7 @@ pub(super) fn hold(shared: &Arc<Shared>, stream: TcpStream, number: usize) -> Re
         wire: Wire::Plain(stream),
         read: Vec::new(),
         mails: 0,
+        has_left: false,
         mail: Taken {
             connection: number,
             ..Taken::default()
@@ -99,6 +108,12 @@ impl Conversation {
             then = self.word(&line)?;
         }
         Ok(())
+    }
+
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.shared.open.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     fn word(&mut self, line: &str) -> Result<Then> {
@@ -142,7 +157,10 @@ impl Conversation {
                 self.forget();
                 self.answer(At::Other, line, "250 2.0.0 forgotten")
             }
-            "QUIT" => self.answer(At::Other, line, "221 2.0.0 goodbye"),
+            "QUIT" => {
+                self.leave();
+                self.answer(At::Other, line, "221 2.0.0 goodbye")
+            }
             "NOOP" => self.answer(At::Other, line, "250 2.0.0 nothing"),
             _ => self.answer(At::Other, line, "500 5.5.2 unknown"),
         }

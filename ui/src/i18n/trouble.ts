@@ -51,8 +51,8 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
     spool_refused: ({ count, folder }) => ({
       message:
         count === "1"
-          ? "The database refused an accepted message, and it is not in the queue: users here may have it, nobody elsewhere does."
-          : `The database refused ${count ?? "some"} accepted messages, and they are not in the queue: users here may have them, nobody elsewhere does.`,
+          ? "The database refused an accepted message, and it is not in the queue: recipients to whom it was sent at once may have it, the others do not."
+          : `The database refused ${count ?? "some"} accepted messages, and they are not in the queue: recipients to whom they were sent at once may have them, the others do not.`,
       action: `${count === "1" ? "It lies" : "They lie"} in ${folder ?? "the spool folder"}: refused-….eml is the message, the .json beside it names sender, recipients and the reason. Send it on by hand, then remove both files. All other mail goes on. Please report this as a defect.`,
     }),
     spool_damaged: ({ places }) => ({
@@ -105,8 +105,8 @@ export const troubles: Record<Language, Record<string, (args: Args) => Words>> =
     spool_refused: ({ count, folder }) => ({
       message:
         count === "1"
-          ? "Die Datenbank hat eine angenommene Nachricht abgewiesen, sie ist nicht in der Warteschlange: Benutzer hier haben sie vielleicht, sonst niemand."
-          : `Die Datenbank hat ${count ?? "einige"} angenommene Nachrichten abgewiesen, sie sind nicht in der Warteschlange: Benutzer hier haben sie vielleicht, sonst niemand.`,
+          ? "Die Datenbank hat eine angenommene Nachricht abgewiesen, sie ist nicht in der Warteschlange: Wem sie gleich gesendet wurde, hat sie vielleicht, die anderen nicht."
+          : `Die Datenbank hat ${count ?? "einige"} angenommene Nachrichten abgewiesen, sie sind nicht in der Warteschlange: Wem sie gleich gesendet wurden, hat sie vielleicht, die anderen nicht.`,
       action: `${count === "1" ? "Sie liegt" : "Sie liegen"} in ${folder ?? "dem Spool-Ordner"}: refused-….eml ist die Nachricht, die .json daneben nennt Absender, Empfänger und den Grund. Senden Sie sie von Hand weiter und löschen Sie dann beide Dateien. Alle andere Mail läuft weiter. Bitte melden Sie das als Fehler.`,
     }),
     spool_damaged: ({ places }) => ({

@@ -96,6 +96,14 @@ impl Ready {
         }
     }
 
+    /// Whether it is known of each of its recipients whose mailbox it is.
+    pub fn has_all_mailboxes(&self) -> bool {
+        match self {
+            Self::Job(job) => job.recipients.iter().all(|one| !one.mailbox.is_empty()),
+            Self::Row(due) => due.recipients.iter().all(|one| !one.mailbox.is_empty()),
+        }
+    }
+
     /// Numbers of its recipients.
     pub fn ids(&self) -> Vec<i64> {
         match self {

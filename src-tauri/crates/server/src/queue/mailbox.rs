@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::{MAILBOX, Turn};
 use super::mail::{Job, Mail, Ready, Waiting, octets};
 use super::pipe::{self, Pipe};
-use super::{UnderWay, load, settle};
+use super::{UnderWay, load, settle, ways};
 use crate::deliver::maildir::{self, Copy, Message};
 use crate::shared::Shared;
 
@@ -85,6 +85,7 @@ pub(crate) async fn work(shared: Arc<Shared>) {
             .iter()
             .map(|ready| shared.queue.under_way(MAILBOX, ready.octets()))
             .collect();
+        let batch = with_mailboxes(&shared, batch).await;
         let ids: Vec<i64> = batch.iter().flat_map(Ready::ids).collect();
         let root = shared.mail_root(&snapshot);
         let host = snapshot.settings.general.hostname.clone();
@@ -112,6 +113,21 @@ pub(crate) async fn work(shared: Arc<Shared>) {
     }
     drop(presence);
     shared.queue.wake.notify_one();
+}
+
+/// Leaves out those whose domain became ours while they waited: whose mailboxes they go to is found out now, and then they
+/// come again.
+async fn with_mailboxes(shared: &Arc<Shared>, batch: Vec<Ready>) -> Vec<Ready> {
+    let (mut known, unknown): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(Ready::has_all_mailboxes);
+    for ready in unknown {
+        if let Some(job) = load::job(shared, ready).await
+            && let Some(job) = ways::keep_those_who_go_there(shared, MAILBOX, job).await
+        {
+            known.push(Ready::Job(job));
+        }
+    }
+    known
 }
 
 fn write(root: &std::path::Path, host: &str, job: Job) -> Written {

@@ -72,7 +72,7 @@ fn refused(count: usize, spool: &Path) -> Problem {
         "",
         "spool_refused",
         format!(
-            "the database refused {count} accepted messages, which are not in the queue: users here may have them, nobody elsewhere does. They lie in {folder}: refused-NUMBER.eml is the message, the .json beside it names sender, recipients and the reason. Send them on by hand, then remove both files; all other mail goes on. Please report this as a defect"
+            "the database refused {count} accepted messages, which are not in the queue: recipients to whom they were sent at once may have them, the others do not. They lie in {folder}: refused-NUMBER.eml is the message, the .json beside it names sender, recipients and the reason. Send them on by hand, then remove both files; all other mail goes on. Please report this as a defect"
         ),
     )
     .arg("count", count.to_string())
