@@ -1,14 +1,18 @@
-//! What deciding costs: one recipient of an office with a thousand users, and a whole transaction from the connection
-//! to the last byte of the message.
+//! What deciding costs: one recipient of an office with a thousand users, also with a hundred thousand rules on the black
+//! and white lists, and a whole transaction from the connection to the last byte of the message.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use policy::facts::{Client, Envelope, Load, Login, MessageFacts, Port, Storage};
+use policy::lists::matching;
 use policy::{Facts, Stage, decide, plan};
+use settings::security::{self, ListAction, ListKind, ListRule};
 use settings::{Settings, User};
 
 const USERS: usize = 1000;
+const RULES: u32 = 100_000;
 
 fn office() -> Settings {
     let mut settings = Settings::default();
@@ -25,6 +29,38 @@ fn office() -> Settings {
         })
         .collect();
     settings.in_order()
+}
+
+/// Rules of every criterion, under all prefix lengths from 8 to 32. None matches the transaction.
+fn rules() -> impl Iterator<Item = ListRule> {
+    (0..RULES).map(|n| {
+        let network = Ipv4Addr::from((n.wrapping_mul(7919) % 0x3f00_0000) + 0x0100_0000);
+        let (criterion, value) = match n % 5 {
+            0 => (security::Criterion::Ip, network.to_string()),
+            1 => (
+                security::Criterion::IpMask,
+                format!("{network}/{}", 8 + n % 25),
+            ),
+            2 => (
+                security::Criterion::Sender,
+                format!("user{n}@domain{n}.example"),
+            ),
+            3 => (
+                security::Criterion::Recipient,
+                format!("user{n}x@office.example"),
+            ),
+            _ => (security::Criterion::Domain, format!(".domain{n}.example")),
+        };
+        ListRule {
+            name: format!("rule {n}"),
+            list: ListKind::White,
+            criterion,
+            value,
+            action: ListAction::Reject,
+            enabled: true,
+            comment: String::new(),
+        }
+    })
 }
 
 /// A user who signed in and writes to a colleague.
@@ -92,6 +128,30 @@ fn measure(criterion: &mut Criterion) {
     });
     group.bench_function("transaction", |bencher| {
         bencher.iter(|| transaction(black_box(&mut facts), black_box(&settings)));
+    });
+    let mut listed = settings.clone();
+    listed.security.lists = rules().collect();
+    assert!(
+        listed.check().is_empty(),
+        "rules that cannot be read cost nothing"
+    );
+    group.bench_function("recipient_of_1000_with_100000_rules", |bencher| {
+        bencher.iter(|| decide(Stage::Recipient, black_box(&facts), black_box(&listed)));
+    });
+    group.bench_function("match_100000_rules", |bencher| {
+        bencher.iter(|| {
+            matching(
+                black_box(&facts),
+                black_box(&listed),
+                facts.recipient.as_ref(),
+            )
+        });
+    });
+    group.bench_function("compile_100000_rules", |bencher| {
+        bencher.iter(|| {
+            let lists: security::Lists = listed.security.lists.rules().to_vec().into();
+            lists.prepare();
+        });
     });
     group.finish();
 }

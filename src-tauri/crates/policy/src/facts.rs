@@ -1,13 +1,21 @@
 //! What is known when a question is asked. Facts are gathered by the server, kept in the journal, and enough to
 //! decide again later: whatever a rule reads stands here or in the settings.
 
+mod security;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use settings::Network;
-use smtp::{Address, ForwardPath, MailParameters, RcptParameters, ReversePath};
+use smtp::{Address, Domain, ForwardPath, MailParameters, RcptParameters, ReversePath};
 
 use crate::{Decision, Reason};
+
+pub use security::{
+    ArcFact, AuthResult, ClientName, ContentTests, DkimFact, DmarcFact, DmarcPolicy, DnsblAnswer,
+    DnsblFact, NameFact, Nonexistent, Rates, ScanFact, SpfFact,
+};
 
 /// Everything known about a session and its transaction so far. What nobody needed to fetch is `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +40,36 @@ pub struct Facts {
     pub recipient: Option<ForwardPath>,
     /// The message after its last byte.
     pub message: Option<MessageFacts>,
+    /// What the client did so far; gathered at connect and at MAIL.
+    #[serde(default)]
+    pub rates: Option<Rates>,
+    /// Accounts that do not exist and to which the client wrote; gathered at connect and at RCPT.
+    #[serde(default)]
+    pub nonexistent: Option<Nonexistent>,
+    /// What it said before it might; noticed at any time.
+    #[serde(default)]
+    pub spoke_early: bool,
+    /// What the DNS calls it; gathered at RCPT.
+    #[serde(default)]
+    pub client_name: Option<ClientName>,
+    /// Whether the name it greeted with exists; gathered at RCPT.
+    #[serde(default)]
+    pub helo_name: Option<NameFact>,
+    /// Whether the sender's domain exists; gathered at RCPT.
+    #[serde(default)]
+    pub sender_domain: Option<NameFact>,
+    /// What lists in the DNS say of the client; gathered at RCPT.
+    #[serde(default)]
+    pub dnsbl: Option<Vec<DnsblFact>>,
+    /// Set while no name server answers anything at all: why. Gathered with whatever the DNS is asked for.
+    #[serde(default)]
+    pub resolver_down: Option<String>,
+    /// SPF; gathered at RCPT.
+    #[serde(default)]
+    pub spf: Option<SpfFact>,
+    /// Tests of the content; gathered after the last byte.
+    #[serde(default)]
+    pub tests: Option<ContentTests>,
 }
 
 /// Which of the three kinds of port the client came to.
@@ -142,6 +180,9 @@ pub struct Envelope {
     pub recipients: Vec<ForwardPath>,
     /// Parameters of RCPT (RFC 3461) of those recipients that came with any.
     pub notifications: Vec<(ForwardPath, RcptParameters)>,
+    /// Recipients that were told yes and get nothing, because of a black list rule that discards.
+    #[serde(default)]
+    pub discarded: Vec<ForwardPath>,
     /// Recipients refused because there were too many.
     pub over_limit: u32,
 }
@@ -169,6 +210,10 @@ pub struct MessageFacts {
     pub sender: Vec<Address>,
     /// From or Sender fields, or parts of them, that are no mailboxes.
     pub unreadable_authors: Vec<String>,
+    /// The first part of a From field that is no mailbox. The addresses in it that a reader could be shown are in
+    /// [`MessageFacts::from`] all the same.
+    #[serde(default)]
+    pub unreadable_from: Option<String>,
     /// The largest attachment, decoded.
     pub largest_attachment: Option<Attachment>,
     /// Names of header fields that only automatic forwarding leaves.
@@ -190,6 +235,22 @@ pub struct Attachment {
     pub size: u64,
 }
 
+/// Domains of authors of one message that are asked what they think of it.
+pub const MAX_AUTHOR_DOMAINS: usize = 10;
+
+impl MessageFacts {
+    /// The domains of all From fields, each once, in their order.
+    #[must_use]
+    pub fn author_domains(&self) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        let domains = self.from.iter().filter_map(Address::domain);
+        domains
+            .map(Domain::ascii)
+            .filter(|domain| seen.insert(*domain))
+            .collect()
+    }
+}
+
 impl Facts {
     /// The facts of a connection before anything was said.
     pub fn of_client(client: Client) -> Self {
@@ -204,26 +265,82 @@ impl Facts {
             envelope: Envelope::default(),
             recipient: None,
             message: None,
+            rates: None,
+            nonexistent: None,
+            spoke_early: false,
+            client_name: None,
+            helo_name: None,
+            sender_domain: None,
+            dnsbl: None,
+            resolver_down: None,
+            spf: None,
+            tests: None,
+        }
+    }
+
+    /// Keeps the name that the client greets with, and forgets what was known of another one.
+    pub fn greeted(&mut self, name: String) {
+        if self.helo.as_ref() != Some(&name) {
+            self.helo_name = None;
+        }
+        self.helo = Some(name);
+    }
+
+    /// Forgets everything about a transaction, before another one begins. What is known of the client stays.
+    pub fn forget_transaction(&mut self) {
+        self.envelope = Envelope::default();
+        self.recipient = None;
+        self.message = None;
+        self.sender_domain = None;
+        self.spf = None;
+        self.tests = None;
+    }
+
+    /// Forgets what the DNS could not tell of the client, so that it is asked again.
+    pub fn forget_unknown(&mut self) {
+        self.resolver_down = None;
+        if matches!(self.client_name, Some(ClientName::Unknown(_))) {
+            self.client_name = None;
+        }
+        if matches!(self.helo_name, Some(NameFact::Unknown(_))) {
+            self.helo_name = None;
+        }
+        let failed = |fact: &DnsblFact| matches!(fact.answer, DnsblAnswer::Failed(_));
+        if self.dnsbl.iter().flatten().any(failed) {
+            self.dnsbl = None;
         }
     }
 }
 
 impl Envelope {
-    /// Whether the path names a recipient that was accepted already, however it is spelt.
+    /// Whether the path names a recipient that was told yes already, however it is spelt.
     pub fn has(&self, path: &ForwardPath) -> bool {
         self.recipients
             .iter()
+            .chain(&self.discarded)
             .any(|known| same_recipient(known, path))
+    }
+
+    /// How many recipients were told yes, those that get nothing included.
+    pub fn taken(&self) -> usize {
+        self.recipients.len() + self.discarded.len()
+    }
+
+    /// Whether nobody is left who would get the message, because black list rules discard it for all.
+    pub fn is_discarded(&self) -> bool {
+        self.recipients.is_empty() && !self.discarded.is_empty()
     }
 
     /// Keeps what became of a RCPT, for the decisions that follow.
     pub fn decided(&mut self, path: ForwardPath, decision: &Decision) {
         match &decision.refusal {
-            None if !self.has(&path) => self.recipients.push(path),
+            None if self.has(&path) => {}
+            None if decision.discard.is_some() => self.discarded.push(path),
+            None => self.recipients.push(path),
             Some(Reason::TooManyRecipients { .. }) => {
                 self.over_limit = self.over_limit.saturating_add(1)
             }
-            _ => {}
+            Some(_) => {}
         }
     }
 }

@@ -1,24 +1,37 @@
 //! Every reason for which something is refused, with its reply code, enhanced code (RFC 3463), words and the setting
-//! that decided. Refusal texts stand here and nowhere else.
+//! that decided. Refusal texts stand in `reason/words.rs` and nowhere else.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use settings::MEGABYTE;
 use smtp::Reply;
+
+mod words;
 
 /// Why a client was refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(
     missing_docs,
-    reason = "the text of each reason says what it is, in `reply` below"
+    reason = "the text of each reason says what it is, in `words.rs`"
 )]
 pub enum Reason {
     ServerFull,
     TooManyConnections {
         ip: IpAddr,
+        /// The limit of the settings; none where the server itself has no more places for one client.
+        #[serde(default)]
+        limit: Option<u32>,
     },
+    ConnectionRate {
+        limit: u32,
+    },
+    Blocked {
+        ip: IpAddr,
+        until: String,
+    },
+    SpokeEarly,
+    TooManyErrors,
     AuthNotEnabled,
     EncryptionRequired,
     TooManyFailedLogins {
@@ -89,203 +102,123 @@ pub enum Reason {
     StorageUnwritable,
     StorageBusy,
     StorageFailed,
+    HeloNeeded,
+    MessageRate {
+        ip: IpAddr,
+    },
+    Listed {
+        what: String,
+    },
+    NoReverseName {
+        ip: IpAddr,
+    },
+    ReverseNameUnconfirmed {
+        ip: IpAddr,
+        name: String,
+    },
+    ReverseNameUnchecked {
+        ip: IpAddr,
+    },
+    HeloNotFqdn {
+        helo: String,
+    },
+    HeloUnknown {
+        helo: String,
+    },
+    HeloUnchecked {
+        helo: String,
+    },
+    SenderNotFqdn {
+        sender: String,
+    },
+    SenderDomainUnknown {
+        sender: String,
+    },
+    SenderDomainUnchecked {
+        sender: String,
+    },
+    SenderNullMx {
+        sender: String,
+        domain: String,
+    },
+    Dnsbl {
+        ip: IpAddr,
+        zone: String,
+        text: String,
+    },
+    SpfFail {
+        ip: IpAddr,
+        domain: String,
+        explanation: String,
+    },
+    SpfTempError {
+        domain: String,
+    },
+    Malware {
+        name: String,
+    },
+    ScanTooLarge,
+    ScanUnavailable,
+    DkimFail {
+        domains: String,
+    },
+    DkimTempError {
+        domain: String,
+    },
+    DmarcFail {
+        domain: String,
+    },
+    DmarcTempError {
+        domain: String,
+    },
+    FromFieldUnfit {
+        /// In our words, without those of the message.
+        why: String,
+    },
+    SeveralTestsFail {
+        domain: String,
+    },
 }
 
 impl Reason {
-    /// Reply code, subject and detail of the enhanced code, and the words. RFC 5321 §4.2, RFC 3463, RFC 5248.
-    #[allow(
-        clippy::too_many_lines,
-        reason = "one flat table of all replies reads better than pieces of it"
-    )]
-    fn parts(&self) -> (u16, (u16, u16), String) {
-        use Reason as R;
-        match self {
-            // RFC 5321 §3.8: 421 announces that the server closes the channel.
-            R::ServerFull => (
-                421,
-                (3, 2),
-                "too many sessions are open, try again later".into(),
-            ),
-            R::TooManyConnections { ip } => {
-                (421, (7, 0), format!("too many connections from {ip}"))
-            }
-            R::AuthNotEnabled => (503, (5, 1), "authentication is not enabled".into()),
-            // RFC 4954 §6 with the enhanced code that IANA registered for 538.
-            R::EncryptionRequired => (
-                538,
-                (7, 11),
-                "encryption is required before authentication: use STARTTLS".into(),
-            ),
-            R::TooManyFailedLogins { ip, until } => (
-                454,
-                (7, 0),
-                format!("too many failed logins from {ip}, try again after {until}"),
-            ),
-            // Does not tell which half was wrong.
-            R::BadCredentials => (535, (7, 8), "authentication credentials invalid".into()),
-            R::AccountDisabled => (525, (7, 13), "user account disabled".into()),
-            R::PasswordCheckUnavailable => (
-                454,
-                (7, 0),
-                "temporary authentication failure, try again later".into(),
-            ),
-            // RFC 4954 §6, RFC 6409 §4.3
-            R::AuthenticationRequired => (530, (7, 0), "authentication required".into()),
-            // RFC 4954 §4 allows one AUTH in a session, so that another login needs another session.
-            R::LoginOutdated => (
-                421,
-                (7, 0),
-                "the account changed since you signed in; connect and sign in again".into(),
-            ),
-            // RFC 1870 §6.1
-            R::DeclaredSizeTooLarge { size, limit } | R::MessageTooLarge { size, limit } => (
-                552,
-                (3, 4),
-                format!("message size {size} exceeds limit {limit} bytes"),
-            ),
-            R::SenderNotQualified { sender } => (
-                504,
-                (5, 2),
-                format!("{sender}: sender address rejected: need a fully-qualified address"),
-            ),
-            // RFC 5321 §4.5.3.1.10: 452, not 552
-            R::TooManyRecipients { limit } => {
-                (452, (5, 3), format!("too many recipients, limit {limit}"))
-            }
-            R::RecipientNotQualified { recipient } => (
-                504,
-                (5, 2),
-                format!("{recipient}: recipient address rejected: need a fully-qualified address"),
-            ),
-            R::RelayDenied {
-                recipient,
-                can_sign_in: true,
-            } => (
-                550,
-                (7, 1),
-                format!("{recipient}: relay access denied - authentication required"),
-            ),
-            R::RelayDenied {
-                recipient,
-                can_sign_in: false,
-            } => (
-                550,
-                (7, 1),
-                format!(
-                    "{recipient}: relay access denied - users send through the submission port"
-                ),
-            ),
-            R::LocalSenderNeedsLogin { sender } => (
-                550,
-                (7, 1),
-                format!("{sender}: a sender in a local domain requires authentication"),
-            ),
-            R::SenderNotOwned { sender, user } => (
-                553,
-                (7, 1),
-                format!("{sender}: sender address rejected: not owned by user {user}"),
-            ),
-            R::TrustedSenderNotLocal { sender } => (
-                550,
-                (7, 1),
-                format!("{sender}: without login the sender must be an address of this server"),
-            ),
-            R::NoSuchUser { recipient } => (550, (1, 1), format!("{recipient}: no such user here")),
-            R::NothingSentTooManyRecipients { count, limit } => (
-                550,
-                (5, 3),
-                format!("too many recipients ({count}, limit {limit}); nothing was sent"),
-            ),
-            R::HeaderTooLarge => (
-                552,
-                (3, 4),
-                "the message header is too large to be read (limit 256 KB)".into(),
-            ),
-            // RFC 3463 §3.5: X.4.6 is a routing loop
-            R::TooManyHops { hops, limit } => (
-                554,
-                (4, 6),
-                format!("too many hops ({hops} Received headers, limit {limit})"),
-            ),
-            R::AttachmentTooLarge {
-                name,
-                size,
-                limit_mb,
-            } => (
-                552,
-                (3, 4),
-                format!(
-                    "attachment \"{name}\" ({}) exceeds the limit of {limit_mb} MB per attachment",
-                    megabytes(*size)
-                ),
-            ),
-            R::NoAuthor => (
-                550,
-                (7, 1),
-                "a message from a signed-in user needs its address in the From header".into(),
-            ),
-            R::UnreadableAuthor => (
-                550,
-                (7, 1),
-                "the From or Sender header cannot be read as addresses".into(),
-            ),
-            R::AuthorNotOwned { author, user } => (
-                550,
-                (7, 1),
-                format!("header address {author} is not owned by user {user}"),
-            ),
-            R::AutoForwarded => (
-                550,
-                (7, 1),
-                "automatic forwarding is disabled on this server".into(),
-            ),
-            // RFC 5321 §4.2.3: 452 for all three, so that the client keeps the message and comes again.
-            R::StorageFull => (
-                452,
-                (3, 1),
-                "insufficient system storage, try again later".into(),
-            ),
-            R::StorageUnwritable => (
-                452,
-                (3, 1),
-                "mail cannot be written to the disk at present, try again later".into(),
-            ),
-            R::StorageBusy => (
-                452,
-                (3, 1),
-                "the mail database is busy, try again later".into(),
-            ),
-            // A defect of this program, not of its disk.
-            R::StorageFailed => (
-                451,
-                (3, 0),
-                "the message could not be stored, try again later".into(),
-            ),
-        }
-    }
-
     /// The reply that the client gets, without the token.
     pub fn reply(&self) -> Reply {
-        let (code, enhanced, text) = self.parts();
-        Reply::new(code, enhanced, text)
+        let (code, enhanced, text) = words::parts(self);
+        Reply::new(code, enhanced, bounded(text))
     }
 
     /// The words alone.
     pub fn text(&self) -> String {
-        self.parts().2
+        bounded(words::parts(self).2)
     }
 
     /// Whether the connection ends with this reply.
     pub fn closes(&self) -> bool {
-        self.parts().0 == 421
+        matches!(self, Self::SpokeEarly) || words::parts(self).0 == 421
+    }
+
+    /// The reason when `other` refuses the same message too. RFC 7372 §3.3: a code of its own says that more than one
+    /// test of the author failed.
+    #[must_use]
+    pub(crate) fn and(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::DkimFail { .. }, Self::DmarcFail { domain }) => Self::SeveralTestsFail {
+                domain: domain.clone(),
+            },
+            (first, _) => first,
+        }
     }
 
     /// Path of the setting that decided, if one did.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one flat table of all settings reads better than pieces of it"
+    )]
     pub fn setting(&self) -> Option<&'static str> {
         use Reason as R;
         Some(match self {
             R::ServerFull
-            | R::TooManyConnections { .. }
+            | R::TooManyConnections { limit: None, .. }
             | R::TooManyFailedLogins { .. }
             | R::PasswordCheckUnavailable
             | R::HeaderTooLarge
@@ -316,14 +249,51 @@ impl Reason {
             R::TooManyHops { .. } => "general.max_hops",
             R::AttachmentTooLarge { .. } => "general.max_attachment_size_mb",
             R::AutoForwarded => "general.disable_auto_forwarding",
+            R::TooManyConnections { limit: Some(_), .. } => {
+                "security.connection_policy.max_connections"
+            }
+            R::ConnectionRate { .. } => "security.connection_policy.max_connections_per_minute",
+            R::MessageRate { .. } => "security.connection_policy.max_messages_per_minute",
+            R::NoReverseName { .. }
+            | R::ReverseNameUnconfirmed { .. }
+            | R::ReverseNameUnchecked { .. } => {
+                "security.connection_policy.reject_unknown_client_hostname"
+            }
+            R::Blocked { .. } => "security.advanced.max_nonexistent_accounts",
+            R::SpokeEarly => "security.advanced.reject_unauthorized_pipelining",
+            R::TooManyErrors => "security.advanced.max_junk_commands",
+            R::HeloNeeded | R::HeloNotFqdn { .. } => "security.advanced.reject_non_fqdn_helo",
+            R::HeloUnknown { .. } | R::HeloUnchecked { .. } => {
+                "security.advanced.reject_unknown_helo"
+            }
+            R::Listed { .. } => "security.lists",
+            R::SenderNotFqdn { .. } => "security.sender_policy.reject_non_fqdn",
+            R::SenderDomainUnknown { .. }
+            | R::SenderDomainUnchecked { .. }
+            | R::SenderNullMx { .. } => "security.sender_policy.reject_unknown_domain",
+            R::Dnsbl { .. } => "security.checks.dnsbl_zones",
+            R::SpfFail { .. } | R::SpfTempError { .. } => "security.checks.spf",
+            R::Malware { .. } => "security.checks.antivirus",
+            R::ScanTooLarge | R::ScanUnavailable => "security.checks.antivirus_unavailable",
+            R::DkimFail { .. } | R::DkimTempError { .. } => "security.checks.dkim",
+            R::DmarcFail { .. }
+            | R::DmarcTempError { .. }
+            | R::FromFieldUnfit { .. }
+            | R::SeveralTestsFail { .. } => "security.checks.dmarc",
         })
     }
 }
 
-/// A size for people, in MB of 1,048,576 bytes; never rounded down to the limit it exceeds.
-fn megabytes(size: u64) -> String {
-    let tenths = size.saturating_mul(10).div_ceil(MEGABYTE);
-    format!("{}.{} MB", tenths / 10, tenths % 10)
+/// Octets of a text that fit into one line of a reply (RFC 5321 §4.5.3.1.5) with its codes and its token.
+const MAX_TEXT: usize = 480;
+
+/// What strangers wrote stands at the end of the texts, so what is cut off is theirs.
+fn bounded(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT - "...".len()));
+        text.push_str("...");
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The rules, by what they look at. Each is a function from facts and settings to a finding, nothing more.
 
 pub(crate) mod auth;
+pub(crate) mod checks;
 pub(crate) mod client;
+pub(crate) mod helo;
+pub(crate) mod lists;
 pub(crate) mod message;
 pub(crate) mod recipient;
 pub(crate) mod sender;

@@ -5,7 +5,8 @@ use serde_json::Value;
 use smtp::Address;
 use ts_rs::TS;
 
-use crate::{Delivery, FieldInfo, General, Group, Problem, Service, User, accounts};
+use crate::security::{Advanced, Checks, ConnectionPolicy, SenderPolicy};
+use crate::{Delivery, FieldInfo, General, Group, Problem, Security, Service, User, accounts};
 
 /// Everything the admin chose. Users and groups are sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub general: General,
     /// Section *delivery*.
     pub delivery: Delivery,
+    /// Section *security*.
+    pub security: Security,
     /// Section *users*.
     pub users: Vec<User>,
     /// Section *groups*.
@@ -52,11 +55,12 @@ impl Settings {
         }
         let base = serde_json::to_value(self).unwrap_or_default();
         let mut whole = base.clone();
-        merge(&mut whole, document, 0);
+        merge(&mut whole, document, 2);
         let settings = read(whole, &base)?;
+        // Before the lists are put in order: problems name the places of the document.
         let problems = settings.check();
         if problems.is_empty() {
-            Ok(settings)
+            Ok(settings.in_order())
         } else {
             Err(problems)
         }
@@ -67,6 +71,7 @@ impl Settings {
         let mut problems = self.general.check();
         problems.extend(self.service.check());
         problems.extend(self.delivery.check(&self.general, &self.service));
+        problems.extend(self.security.check(&self.service));
         problems.extend(accounts::check(&self.users, &self.groups));
         problems.truncate(MAX_PROBLEMS);
         problems
@@ -102,6 +107,7 @@ impl Settings {
             ));
         }
         warnings.extend(self.delivery.warnings());
+        warnings.extend(self.security.lists.warnings());
         warnings
     }
 
@@ -151,6 +157,10 @@ impl Settings {
         let mut fields = General::fields();
         fields.extend(Service::fields());
         fields.extend(Delivery::fields());
+        fields.extend(SenderPolicy::fields());
+        fields.extend(ConnectionPolicy::fields());
+        fields.extend(Advanced::fields());
+        fields.extend(Checks::fields());
         fields
     }
 
@@ -166,6 +176,7 @@ impl Settings {
             row("general", "", serde_json::to_value(&self.general)),
             row("delivery", "", serde_json::to_value(&self.delivery)),
         ];
+        rows.extend(self.security.rows());
         rows.extend(
             self.users
                 .iter()
@@ -186,37 +197,61 @@ impl Settings {
     pub fn from_rows(rows: &[Row]) -> Result<Self, Vec<Problem>> {
         let mut whole = serde_json::Map::new();
         for row in rows {
-            if row.key.is_empty() {
-                whole.insert(row.section.clone(), row.value.clone());
-            } else if let Value::Array(list) = whole
-                .entry(row.section.clone())
-                .or_insert_with(|| Value::Array(Vec::new()))
-            {
-                list.push(row.value.clone());
-            }
+            put(&mut whole, &row.section, row);
         }
         let base = serde_json::to_value(Self::default()).unwrap_or_default();
-        read(Value::Object(whole), &base)
+        read(Value::Object(whole), &base).map(Self::in_order)
     }
 
     /// Gives the lists the order that look-ups rely on, and names the case they are kept in.
     #[must_use]
-    pub fn in_order(mut self) -> Self {
+    pub fn in_order(self) -> Self {
+        let mut settings = self.accounts_in_order();
+        settings.security.lists = settings.security.lists.in_order();
+        settings
+    }
+
+    /// As [`Self::in_order`], for users and groups alone, which the checks look up.
+    fn accounts_in_order(mut self) -> Self {
         self.users.sort_by(|a, b| a.name.cmp(&b.name));
         self.groups.sort_by(|a, b| a.name.cmp(&b.name));
         self
     }
 }
 
-/// Puts `change` over `into`. Below the two levels that sections have, values are replaced whole.
-fn merge(into: &mut Value, change: &Value, depth: u8) {
+/// Puts the value of a row in its place: `security.checks` lies in an object, an entry with a key in a list.
+fn put(into: &mut serde_json::Map<String, Value>, section: &str, row: &Row) {
+    if let Some((outer, inner)) = section.split_once('.') {
+        let outer = into
+            .entry(outer)
+            .or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Value::Object(outer) = outer {
+            put(outer, inner, row);
+        }
+    } else if row.key.is_empty() {
+        into.insert(section.into(), row.value.clone());
+    } else if let Value::Array(list) = into
+        .entry(section)
+        .or_insert_with(|| Value::Array(Vec::new()))
+    {
+        list.push(row.value.clone());
+    }
+}
+
+/// The section whose parts are sections themselves.
+const NESTED: &str = "security";
+
+/// Puts `change` over `into`, down to `levels` levels; below them values are replaced whole. The parts of a section are
+/// replaced whole, and those of [`NESTED`] are merged like sections.
+fn merge(into: &mut Value, change: &Value, levels: u8) {
     match (into, change) {
-        (Value::Object(into), Value::Object(change)) if depth < 2 => {
+        (Value::Object(into), Value::Object(change)) if levels > 0 => {
             for (key, value) in change {
+                let more = u8::from(key == NESTED && levels == 2);
                 merge(
                     into.entry(key.clone()).or_insert(Value::Null),
                     value,
-                    depth + 1,
+                    levels - 1 + more,
                 );
             }
         }
@@ -228,8 +263,8 @@ fn merge(into: &mut Value, change: &Value, depth: u8) {
 fn read(mut document: Value, base: &Value) -> Result<Settings, Vec<Problem>> {
     let mut problems = Vec::new();
     loop {
-        match serde_path_to_error::deserialize::<_, Settings>(document.clone()) {
-            Ok(settings) if problems.is_empty() => return Ok(settings.in_order()),
+        match serde_path_to_error::deserialize::<_, Settings>(&document) {
+            Ok(settings) if problems.is_empty() => return Ok(settings.accounts_in_order()),
             Ok(_) => return Err(problems),
             Err(error) => {
                 let path = error.path().to_string();

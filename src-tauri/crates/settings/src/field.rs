@@ -80,6 +80,7 @@ macro_rules! section {
 
             /// Numbers outside their range.
             pub(crate) fn check_ranges(&self) -> Vec<crate::Problem> {
+                #[allow(unused_mut, reason = "some sections have no numbers")]
                 let mut problems = Vec::new();
                 $( $( crate::check::range(
                     &mut problems, concat!($section, ".", stringify!($field)), &self.$field, $min, $max,

@@ -8,16 +8,20 @@
 pub mod accounts;
 pub mod change;
 mod check;
+pub mod clamd;
 pub mod delivery;
 mod document;
 mod field;
 pub mod general;
 pub mod host;
 pub mod network;
+pub mod postfix;
 mod problem;
+pub mod security;
 pub mod service;
 
 pub use accounts::{Group, User};
+pub use clamd::ClamdAddress;
 pub use delivery::{Delivery, RelayCertificate, RelayTlsMode};
 pub use document::{Row, Settings};
 pub use field::FieldInfo;
@@ -25,6 +29,7 @@ pub use general::General;
 pub use host::{HostError, LmtpAddress, RelayHost};
 pub use network::Network;
 pub use problem::Problem;
+pub use security::Security;
 pub use service::{Certificate, Mailbox, Service};
 
 /// One megabyte as every setting of Postroom counts it: 1,048,576 bytes.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::field::section;
-use crate::{LmtpAddress, Network, Problem};
+use crate::{ClamdAddress, LmtpAddress, Network, Problem};
 
 section! {
     /// Settings of the server itself.
@@ -26,11 +26,17 @@ section! {
         /// Networks that count as local. Automatic means this machine and the private networks it is attached to.
         #[ts(type = "Array<string> | null")]
         local_networks: Option<Vec<Network>> = None;
+        /// Addresses and networks that the connection policy does not limit, for example a monitor or a second mail server.
+        #[ts(type = "Array<string>")]
+        exempt_hosts: Vec<Network> = Vec::new();
         /// Name servers that are asked for the servers of other domains. Empty means those of the system.
         #[ts(type = "Array<string>")]
         dns_servers: Vec<SocketAddr> = Vec::new();
         /// Where received mail goes: into a folder of Maildirs, one for each user, or to another mail store over LMTP.
         mailbox: Mailbox = Mailbox::Maildir(None);
+        /// Where clamd scans messages for malware: `host:port`, or `unix:` and the full path of its socket.
+        #[ts(type = "string | null")]
+        clamd: Option<ClamdAddress> = None;
         /// Days after which entries of the mail log are removed.
         journal_days: u32 = 90, 1..=3_650;
     }
@@ -64,6 +70,7 @@ pub enum Mailbox {
 }
 
 const MAX_ADDRESSES: usize = 32;
+const MAX_EXEMPT: usize = 1_000;
 
 const fn any(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), port)
@@ -74,6 +81,7 @@ impl Service {
         let mut problems = self.check_ranges();
         self.check_addresses(&mut problems);
         self.check_local_networks(&mut problems);
+        self.check_exempt_hosts(&mut problems);
         self.check_paths(&mut problems);
         problems
     }
@@ -133,6 +141,31 @@ impl Service {
                         format!("service.local_networks[{index}]"),
                         code,
                         format!("{network} {why}"),
+                    )
+                    .arg("value", network),
+                );
+            }
+        }
+    }
+
+    fn check_exempt_hosts(&self, problems: &mut Vec<Problem>) {
+        if self.exempt_hosts.len() > MAX_EXEMPT {
+            problems.push(
+                Problem::new(
+                    "service.exempt_hosts",
+                    "too_many",
+                    format!("at most {MAX_EXEMPT} entries are allowed"),
+                )
+                .arg("max", MAX_EXEMPT),
+            );
+        }
+        for (index, network) in self.exempt_hosts.iter().enumerate() {
+            if network.prefix() == 0 {
+                problems.push(
+                    Problem::new(
+                        format!("service.exempt_hosts[{index}]"),
+                        "everybody",
+                        format!("{network} is everybody; to have no limits, empty the limits of the connection policy"),
                     )
                     .arg("value", network),
                 );

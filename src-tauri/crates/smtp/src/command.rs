@@ -72,6 +72,8 @@ pub enum Command {
     Vrfy,
     /// EXPN.
     Expn,
+    /// ETRN (RFC 1985).
+    Etrn,
     /// QUIT.
     Quit,
 }
@@ -111,6 +113,7 @@ impl Command {
             "VRFY" if arguments.is_empty() => Err(ProtocolError::Syntax("VRFY address")),
             "VRFY" => Ok(Command::Vrfy),
             "EXPN" => Ok(Command::Expn),
+            "ETRN" => Ok(Command::Etrn),
             "QUIT" => alone(arguments, Command::Quit, "QUIT"),
             // A browser made to post to this port sends its body as commands if it is let to.
             "GET" | "POST" | "PUT" | "HEAD" | "OPTIONS" | "CONNECT" | "PATCH" | "DELETE" => {

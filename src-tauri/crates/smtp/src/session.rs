@@ -14,6 +14,7 @@
 
 mod buffer;
 mod machine;
+mod manners;
 mod receive;
 
 use std::time::Duration;
@@ -37,6 +38,10 @@ pub const MAX_BUFFER: usize = 128 * 1024;
 /// Octets beyond the size limit that are read and dropped so that the refusal comes at the usual place; after these
 /// the connection is closed.
 const MAX_DROPPED: u64 = 2 << 30;
+/// Every so many commands without effect one is answered late.
+const JUNK_STEP: u32 = 10;
+/// How late.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What a port is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +71,15 @@ pub struct Profile {
     pub offers_auth: bool,
     /// Whether they can do so only inside TLS.
     pub auth_needs_tls: bool,
-    /// Mistakes after which the connection is closed.
-    pub max_protocol_errors: u32,
+    /// Errors with which the connection is closed: mistakes, refusals for good, commands without effect beyond their
+    /// limit. An accepted message makes up for all.
+    pub max_errors: u32,
+    /// Errors from which on every reply comes a second late.
+    pub slow_errors: u32,
+    /// Commands without effect (NOOP, VRFY, ETRN, RSET) before a message that are no errors.
+    pub max_junk_commands: u32,
+    /// Clients that send commands before they may are sent away.
+    pub rejects_early: bool,
     /// Accepted recipients after which the session itself says no; the limit of the settings is the policy's.
     pub max_recipients_hard: usize,
 }
@@ -105,6 +117,8 @@ pub enum Action {
     Ask(Question),
     /// The next octets of the message, without dot-stuffing, otherwise as they came.
     Content(Vec<u8>),
+    /// Wait this long before what follows, once everything before is sent. Ends at once when the server stops.
+    Wait(Duration),
     /// Start the TLS handshake, once everything before is sent.
     StartTls,
     /// The transaction ended without a message. Comes directly behind the refusal that ended it, where there is one.
@@ -150,6 +164,10 @@ pub enum Question {
         /// EHLO rather than HELO.
         extended: bool,
     },
+    /// The client sent commands before it might (RFC 2920 §3.1): with which words is it sent away?
+    SpokeEarly,
+    /// The client is blocked since [`Session::block`]: with which words is it sent away?
+    Blocked,
     /// May the client try to sign in now? Asked also where AUTH is not announced, so that the refusal can say why; yes
     /// is not enough there.
     AuthStart {
@@ -212,7 +230,17 @@ pub struct Session {
     transaction: Option<Transaction>,
     /// Refusals may hold UTF-8: the latest MAIL said SMTPUTF8.
     utf8: bool,
+    /// Since the last accepted message.
     errors: u32,
+    /// Commands without effect since the last accepted message.
+    junk: u32,
+    /// The next reply comes late.
+    late: bool,
+    /// Behind the octets that were handed in more waited in the socket.
+    more_waits: bool,
+    /// The client sent something before the greeting reached it.
+    early: bool,
+    blocked: bool,
     line_end: LineEnd,
     stopping: bool,
 }
@@ -283,6 +311,8 @@ enum Pending {
         size: u64,
         last: bool,
     },
+    /// The words with which the client is sent away.
+    Farewell,
     /// `close`: the client sends without end.
     Message {
         close: bool,
@@ -303,6 +333,11 @@ impl Session {
             transaction: None,
             utf8: false,
             errors: 0,
+            junk: 0,
+            late: false,
+            more_waits: false,
+            early: false,
+            blocked: false,
             line_end: LineEnd::default(),
             stopping: false,
         }
@@ -311,6 +346,21 @@ impl Session {
     /// Takes changed settings over, from the next command on. A message being received keeps its size limit.
     pub fn set_profile(&mut self, profile: Profile) {
         self.profile = profile;
+    }
+
+    /// Says whether more waits in the socket behind the octets that are handed in next.
+    pub fn more_waits(&mut self, more: bool) {
+        self.more_waits = more;
+    }
+
+    /// The client sent what is handed in next before the greeting reached it.
+    pub fn spoke_early(&mut self) {
+        self.early = true;
+    }
+
+    /// The next command is not carried out but asks [`Question::Blocked`], and ends the connection.
+    pub fn block(&mut self) {
+        self.blocked = true;
     }
 
     /// Whether a question is open, so that nothing may be read from the socket.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use settings::Settings;
+use settings::{MEGABYTE, Settings};
 
+use super::words::megabytes;
 use super::*;
 
 /// One reason of each kind: the first, and each that follows on one. Whoever adds a reason is sent here by the compiler.
@@ -25,9 +26,17 @@ fn next(reason: &Reason) -> Option<Reason> {
     let sender = || "<alice@office.example>".to_owned();
     let recipient = || "<bob@office.example>".to_owned();
     let user = || "alice".to_owned();
+    let name = || "mail.office.example".to_owned();
     Some(match reason {
-        R::ServerFull => R::TooManyConnections { ip },
-        R::TooManyConnections { .. } => R::AuthNotEnabled,
+        R::ServerFull => R::TooManyConnections { ip, limit: None },
+        R::TooManyConnections { .. } => R::ConnectionRate { limit: 60 },
+        R::ConnectionRate { .. } => R::Blocked {
+            ip,
+            until: "2026-01-02T00:00:00+01:00".into(),
+        },
+        R::Blocked { .. } => R::SpokeEarly,
+        R::SpokeEarly => R::TooManyErrors,
+        R::TooManyErrors => R::AuthNotEnabled,
         R::AuthNotEnabled => R::EncryptionRequired,
         R::EncryptionRequired => R::TooManyFailedLogins {
             ip,
@@ -95,7 +104,47 @@ fn next(reason: &Reason) -> Option<Reason> {
         R::StorageFull => R::StorageUnwritable,
         R::StorageUnwritable => R::StorageBusy,
         R::StorageBusy => R::StorageFailed,
-        R::StorageFailed => return None,
+        R::StorageFailed => R::HeloNeeded,
+        R::HeloNeeded => R::MessageRate { ip },
+        R::MessageRate { .. } => R::Listed { what: sender() },
+        R::Listed { .. } => R::NoReverseName { ip },
+        R::NoReverseName { .. } => R::ReverseNameUnconfirmed { ip, name: name() },
+        R::ReverseNameUnconfirmed { .. } => R::ReverseNameUnchecked { ip },
+        R::ReverseNameUnchecked { .. } => R::HeloNotFqdn { helo: name() },
+        R::HeloNotFqdn { .. } => R::HeloUnknown { helo: name() },
+        R::HeloUnknown { .. } => R::HeloUnchecked { helo: name() },
+        R::HeloUnchecked { .. } => R::SenderNotFqdn { sender: sender() },
+        R::SenderNotFqdn { .. } => R::SenderDomainUnknown { sender: sender() },
+        R::SenderDomainUnknown { .. } => R::SenderDomainUnchecked { sender: sender() },
+        R::SenderDomainUnchecked { .. } => R::SenderNullMx {
+            sender: sender(),
+            domain: name(),
+        },
+        R::SenderNullMx { .. } => R::Dnsbl {
+            ip,
+            zone: "zen.example".into(),
+            text: "see https://zen.example".into(),
+        },
+        R::Dnsbl { .. } => R::SpfFail {
+            ip,
+            domain: name(),
+            explanation: "ask the postmaster".into(),
+        },
+        R::SpfFail { .. } => R::SpfTempError { domain: name() },
+        R::SpfTempError { .. } => R::Malware {
+            name: "Eicar-Signature".into(),
+        },
+        R::Malware { .. } => R::ScanTooLarge,
+        R::ScanTooLarge => R::ScanUnavailable,
+        R::ScanUnavailable => R::DkimFail { domains: name() },
+        R::DkimFail { .. } => R::DkimTempError { domain: name() },
+        R::DkimTempError { .. } => R::DmarcFail { domain: name() },
+        R::DmarcFail { .. } => R::DmarcTempError { domain: name() },
+        R::DmarcTempError { .. } => R::FromFieldUnfit {
+            why: "there is none".into(),
+        },
+        R::FromFieldUnfit { .. } => R::SeveralTestsFail { domain: name() },
+        R::SeveralTestsFail { .. } => return None,
     })
 }
 
@@ -158,17 +207,100 @@ fn the_setting_that_decided_exists() {
         let Some(path) = reason.setting() else {
             continue;
         };
-        let known =
-            fields.iter().any(|field| field.path == path) || ["users", "groups"].contains(&path);
+        let known = fields.iter().any(|field| field.path == path)
+            || ["users", "groups", "security.lists"].contains(&path);
         assert!(known, "{reason:?} names {path}");
     }
 }
 
 #[test]
-fn only_421_ends_the_connection() {
+fn only_421_ends_the_connection_and_what_is_no_smtp() {
     for reason in every() {
-        assert_eq!(reason.closes(), reason.reply().code() == 421, "{reason:?}");
+        let ends = reason.reply().code() == 421 || reason == Reason::SpokeEarly;
+        assert_eq!(reason.closes(), ends, "{reason:?}");
     }
+}
+
+#[test]
+fn whatever_strangers_write_the_reply_stays_one_line_and_keeps_its_token() {
+    let long = "x\r\n".repeat(2000);
+    let ip = IpAddr::from([192, 0, 2, 7]);
+    for reason in [
+        Reason::Dnsbl {
+            ip,
+            zone: "zen.example".into(),
+            text: long.clone(),
+        },
+        Reason::SpfFail {
+            ip,
+            domain: long.clone(),
+            explanation: long.clone(),
+        },
+        Reason::HeloNotFqdn { helo: long.clone() },
+        Reason::HeloUnknown {
+            helo: "ü".repeat(3000),
+        },
+        Reason::Malware { name: long.clone() },
+        Reason::DkimFail {
+            domains: long.clone(),
+        },
+        Reason::DmarcFail {
+            domain: long.clone(),
+        },
+    ] {
+        let wire = String::from_utf8(reason.reply().with_token("K7QF2M").to_wire()).unwrap();
+        assert_eq!(wire.lines().count(), 1, "{wire}");
+        assert!(
+            wire.len() <= 512 && wire.ends_with("[K7QF2M]\r\n"),
+            "{wire}"
+        );
+    }
+    let helo = Reason::HeloNotFqdn { helo: long }.text();
+    assert!(helo.ends_with("need fully-qualified hostname"), "{helo}");
+}
+
+#[test]
+fn replies_to_strangers_are_those_that_other_servers_give() {
+    let ip = IpAddr::from([192, 0, 2, 7]);
+    let said = |reason: Reason| reason.reply().to_string();
+    assert_eq!(
+        said(Reason::TooManyConnections {
+            ip,
+            limit: Some(50)
+        }),
+        "421 4.7.0 Error: too many connections from 192.0.2.7"
+    );
+    assert_eq!(
+        said(Reason::ConnectionRate { limit: 60 }),
+        "421 4.7.0 Error: connection rate limit reached (60 per minute), try again later"
+    );
+    assert_eq!(
+        said(Reason::SpokeEarly),
+        "554 5.5.0 Error: SMTP protocol synchronization"
+    );
+    assert_eq!(
+        said(Reason::MessageRate { ip }),
+        "450 4.7.1 Error: too much mail from 192.0.2.7"
+    );
+    assert_eq!(
+        said(Reason::NoReverseName { ip }),
+        "450 4.7.25 Client host rejected: cannot find your reverse hostname, [192.0.2.7]"
+    );
+    assert_eq!(
+        said(Reason::Dnsbl {
+            ip,
+            zone: "zen.example".into(),
+            text: String::new()
+        }),
+        "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.example"
+    );
+    assert_eq!(
+        said(Reason::SenderNullMx {
+            sender: "<a@b.example>".into(),
+            domain: "b.example".into()
+        }),
+        "550 5.7.27 <a@b.example>: Sender address rejected: Domain b.example does not accept mail (nullMX)"
+    );
 }
 
 #[test]

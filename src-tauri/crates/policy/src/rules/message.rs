@@ -13,7 +13,7 @@ use crate::trust::Trust;
 pub(crate) fn all_recipients_taken(facts: &Facts, settings: &Settings) -> Finding {
     let limit = settings.general.max_recipients;
     let over = facts.envelope.over_limit;
-    let count = u32::try_from(facts.envelope.recipients.len())
+    let count = u32::try_from(facts.envelope.taken())
         .unwrap_or(u32::MAX)
         .saturating_add(over);
     let input = format!("{count} recipients, limit {limit}");

@@ -28,7 +28,7 @@ fn shown(facts: &Facts) -> String {
 /// N recipients pass and N+1 does not. A recipient named twice counts once.
 pub(crate) fn limit(facts: &Facts, settings: &Settings) -> Finding {
     let limit = settings.general.max_recipients;
-    let taken = facts.envelope.recipients.len();
+    let taken = facts.envelope.taken();
     let input = format!("{taken} of {limit} taken");
     let again = facts
         .recipient

@@ -1,10 +1,13 @@
-//! Rules at MAIL.
+//! Rules about the sender: at MAIL, and the sender policy at RCPT.
 
+use settings::security::UnknownDomainScope;
 use settings::{MEGABYTE, Settings};
-use smtp::ReversePath;
+use smtp::{Host, ReversePath};
 
-use crate::decision::Finding;
-use crate::facts::{Facts, Port};
+use super::wire;
+use crate::decision::{Fact, Finding};
+use crate::facts::{Facts, NameFact, Port};
+use crate::plan::{Target, target};
 use crate::reason::Reason;
 use crate::trust::Trust;
 
@@ -87,6 +90,76 @@ pub(crate) fn qualified(facts: &Facts, settings: &Settings) -> Finding {
             Reason::SenderNotQualified {
                 sender: path.to_string(),
             },
+        ),
+    }
+}
+
+/// The sender's domain is a full name. An address literal is full as it is.
+pub(crate) fn fully_qualified(facts: &Facts, settings: &Settings) -> Finding {
+    if !settings.security.sender_policy.reject_non_fqdn {
+        return Finding::skip("off");
+    }
+    match &facts.envelope.sender {
+        None => Finding::skip("no sender"),
+        Some(ReversePath::Null) => Finding::pass("<>", "the null sender of notifications"),
+        // It was completed, or refused at MAIL.
+        Some(path @ ReversePath::Unqualified(_)) => Finding::pass(path.to_string(), "no domain"),
+        Some(ReversePath::Address(address)) => match address.domain() {
+            Some(domain) if !domain.is_fqdn() => {
+                let sender = wire(address);
+                Finding::refuse(
+                    &sender,
+                    Reason::SenderNotFqdn {
+                        sender: sender.clone(),
+                    },
+                )
+            }
+            _ => Finding::pass(address.to_string(), "a full name"),
+        },
+    }
+}
+
+/// The sender's domain is one to which an answer could be sent: not one of ours, for which the rules about logins stand,
+/// and not in nobody's DNS.
+pub(crate) fn domain_exists(facts: &Facts, settings: &Settings) -> Finding {
+    let policy = &settings.security.sender_policy;
+    if !policy.reject_unknown_domain {
+        return Finding::skip("off");
+    }
+    let address = match &facts.envelope.sender {
+        None => return Finding::skip("no sender"),
+        Some(ReversePath::Null) => {
+            return Finding::pass("<>", "the null sender of notifications");
+        }
+        Some(path @ ReversePath::Unqualified(_)) => {
+            return Finding::pass(path.to_string(), "no domain");
+        }
+        Some(ReversePath::Address(address)) => address,
+    };
+    let Host::Domain(domain) = address.host() else {
+        return Finding::pass(address.to_string(), "an address literal needs no name");
+    };
+    if settings.is_local(address) {
+        return Finding::pass(address.to_string(), "one of our domains");
+    }
+    if policy.unknown_domain_scope == UnknownDomainScope::UnknownRecipientsOnly
+        && facts
+            .recipient
+            .as_ref()
+            .is_some_and(|path| !matches!(target(path, settings), Target::Nobody))
+    {
+        return Finding::skip("the recipient exists");
+    }
+    let input = domain.ascii();
+    let (sender, domain) = (wire(address), domain.ascii().to_owned());
+    match &facts.sender_domain {
+        None => Finding::missing(Fact::SenderDomain),
+        Some(NameFact::Exists) => Finding::pass(input, "the domain exists"),
+        Some(NameFact::NullMx) => Finding::refuse(input, Reason::SenderNullMx { sender, domain }),
+        Some(NameFact::Missing) => Finding::refuse(input, Reason::SenderDomainUnknown { sender }),
+        Some(NameFact::Unknown(why)) => Finding::undecided(
+            format!("{input}: {why}"),
+            Reason::SenderDomainUnchecked { sender },
         ),
     }
 }

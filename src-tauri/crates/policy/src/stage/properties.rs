@@ -1,9 +1,12 @@
 //! The relay stays closed, whatever else is set and known.
 
+mod strangers;
+
 use std::net::IpAddr;
 
 use proptest::option;
 use proptest::prelude::*;
+use settings::security::{Criterion, ListAction, ListKind, ListRule};
 use settings::{Group, Network, User};
 use smtp::{Domain, ForwardPath, ReversePath};
 
@@ -89,8 +92,11 @@ prop_compose! {
         local_networks in option::of(prop::collection::vec(network(), 0..4)),
         max_recipients in 0_u32..4,
         enabled in any::<bool>(),
+        security in strangers::security().boxed(),
+        exempt_hosts in prop::collection::vec(network(), 0..2),
     ) -> Settings {
-        let mut settings = Settings::default();
+        let mut settings = Settings { security, ..Settings::default() };
+        settings.service.exempt_hosts = exempt_hosts;
         let general = &mut settings.general;
         [
             general.smtp_auth,
@@ -124,6 +130,8 @@ prop_compose! {
         recipients in prop::collection::vec(forward_path(), 0..4),
         recipient in forward_path(),
         over_limit in 0_u32..3,
+        discarded in prop::collection::vec(forward_path(), 0..2),
+        known in strangers::known().boxed(),
     ) -> Facts {
         let tls = tls.then(|| Tls { version: "TLSv1.3".into(), cipher: "x".into() });
         let mut facts = Facts::of_client(Client { ip, port, tls });
@@ -140,6 +148,8 @@ prop_compose! {
         facts.envelope.sender = sender;
         facts.envelope.recipients = recipients;
         facts.envelope.over_limit = over_limit;
+        facts.envelope.discarded = discarded;
+        known.of(&mut facts);
         facts.recipient = Some(recipient);
         facts
     }
@@ -150,6 +160,29 @@ fn is_ours(path: &ForwardPath, settings: &Settings) -> bool {
         ForwardPath::Postmaster => true,
         ForwardPath::Unqualified(_) => false,
         ForwardPath::Address(address) => settings.is_local(address),
+    }
+}
+
+const STAGES: [Stage; 8] = [
+    Stage::Connect,
+    Stage::Helo,
+    Stage::AuthStart,
+    Stage::Auth,
+    Stage::Sender,
+    Stage::Recipient,
+    Stage::Data,
+    Stage::Message,
+];
+
+fn white(criterion: Criterion, value: impl ToString) -> ListRule {
+    ListRule {
+        name: format!("white {criterion:?}"),
+        list: ListKind::White,
+        criterion,
+        value: value.to_string(),
+        action: ListAction::Reject,
+        enabled: true,
+        comment: String::new(),
     }
 }
 
@@ -165,6 +198,22 @@ proptest! {
     }
 
     #[test]
+    fn no_white_rule_opens_the_relay(mut facts in without_login(), mut settings in settings()) {
+        settings.general.skip_auth_for_local_network = false;
+        facts.recipient = Some("<quinn@foreign.example>".parse().unwrap());
+        facts.envelope.sender = Some("<pat@friend.example>".parse().unwrap());
+        settings.security.lists = vec![
+            white(Criterion::Ip, facts.client.ip),
+            white(Criterion::IpMask, format!("{}/{}", facts.client.ip, 8)),
+            white(Criterion::Sender, "pat@friend.example"),
+            white(Criterion::Recipient, "@foreign.example"),
+            white(Criterion::Domain, "friend.example"),
+        ].into();
+        let decision = decide(Stage::Recipient, &facts, &settings);
+        prop_assert!(!decision.accepts() && decision.discard.is_none());
+    }
+
+    #[test]
     fn while_the_local_network_must_sign_in_everybody_without_login_is_a_stranger(
         facts in without_login(), mut settings in settings(),
     ) {
@@ -174,12 +223,29 @@ proptest! {
 
     #[test]
     fn the_same_facts_under_the_same_settings_are_decided_the_same(facts in without_login(), settings in settings()) {
-        for stage in [Stage::Connect, Stage::AuthStart, Stage::Auth, Stage::Sender, Stage::Recipient, Stage::Data, Stage::Message] {
+        let kept: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
+        for stage in STAGES {
             let first = decide(stage, &facts, &settings);
             prop_assert_eq!(&first, &decide(stage, &facts, &settings));
             // Facts are kept in the journal and decided about again later.
-            let kept: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
             prop_assert_eq!(&first, &decide(stage, &kept, &settings));
+        }
+    }
+
+    #[test]
+    fn whatever_is_known_an_answer_is_one_line_and_never_both_no_and_thrown_away(
+        facts in without_login(), settings in settings(),
+    ) {
+        for stage in STAGES {
+            needs(stage, &facts, &settings);
+            let decision = decide(stage, &facts, &settings);
+            prop_assert!(decision.refusal.is_none() || decision.discard.is_none());
+            counting(&decision, &facts, &settings);
+            if let Some(reason) = &decision.refusal {
+                let wire = reason.reply().with_token("K7QF2M").to_wire();
+                prop_assert_eq!(wire.iter().filter(|octet| **octet == b'\n').count(), 1);
+                prop_assert!(decision.trace.iter().any(|step| step.result == "refuse"));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
+use super::table::RULES;
 use super::*;
-use crate::Reason;
 use crate::facts::{Client, Load, Port, Storage};
 
 const STAGES: [Stage; 8] = [
@@ -27,9 +27,10 @@ fn facts() -> Facts {
 fn rules_name_settings_that_exist() {
     let fields = Settings::fields();
     for rule in RULES {
-        let Some(path) = rule.setting else { continue };
+        let path = rule.setting;
         assert!(
-            path == "users" || fields.iter().any(|field| field.path == path),
+            ["", "users", "security.lists"].contains(&path)
+                || fields.iter().any(|field| field.path == path),
             "{} names {path}",
             rule.name
         );
@@ -37,13 +38,21 @@ fn rules_name_settings_that_exist() {
 }
 
 #[test]
-fn relay_control_is_asked_before_everything_that_looks_at_the_sender() {
+fn relay_control_is_asked_before_everything_that_looks_at_the_sender_or_could_let_somebody_in() {
     let of_recipient: Vec<&str> = RULES
         .iter()
         .filter(|rule| rule.stage == Stage::Recipient)
         .map(|rule| rule.name)
         .collect();
-    assert_eq!(of_recipient[..2], ["max_recipients", "relay_control"]);
+    assert_eq!(
+        of_recipient[..4],
+        [
+            "max_nonexistent_accounts",
+            "max_recipients",
+            "relay_control",
+            "lists"
+        ]
+    );
 }
 
 #[test]
@@ -78,7 +87,7 @@ fn the_first_refusal_answers_and_the_others_are_kept_in_the_trace() {
         .collect();
     assert_eq!(refused, ["max_recipients", "relay_control"]);
     assert_eq!(
-        decision.trace[0].setting.as_deref(),
+        decision.trace[1].setting.as_deref(),
         Some("general.max_recipients")
     );
 }
@@ -90,10 +99,10 @@ fn networks_are_fetched_only_when_local_clients_may_send_without_login() {
         .merged(&json!({"general": {"skip_auth_for_local_network": true}}))
         .unwrap();
     for stage in STAGES {
-        assert!(!needs(stage, &off).network);
+        assert!(!needs(stage, &facts(), &off).network);
         assert_eq!(
-            needs(stage, &on).network,
-            stage == Stage::Sender,
+            needs(stage, &facts(), &on).network,
+            matches!(stage, Stage::Connect | Stage::Sender),
             "{stage:?}"
         );
     }
@@ -103,7 +112,7 @@ fn networks_are_fetched_only_when_local_clients_may_send_without_login() {
 fn what_a_stage_needs_is_what_its_rules_read() {
     let settings = Settings::default();
     for stage in STAGES {
-        let needs = needs(stage, &settings);
+        let needs = needs(stage, &facts(), &settings);
         assert_eq!(needs.load, stage == Stage::Connect);
         assert_eq!(
             needs.failures,
@@ -136,6 +145,7 @@ fn the_places_of_the_server_and_of_one_address_are_both_counted_to_the_last() {
 #[test]
 fn a_message_that_just_fits_on_the_disk_is_let_in_and_one_octet_more_is_put_off() {
     let mut facts = facts();
+    facts.helo = Some("out.elsewhere.example".into());
     facts.envelope.sender = Some("<pat@elsewhere.example>".parse().unwrap());
     facts.storage = Some(Storage {
         free: 1_000_000 + 64 * 1024,

@@ -261,8 +261,13 @@ fn every_field_has_help_and_the_default_of_the_struct() {
     let defaults = serde_json::to_value(Settings::default()).unwrap();
     for field in Settings::fields() {
         assert!(field.help.len() > 20, "{}", field.path);
-        let (section, name) = field.path.split_once('.').unwrap();
-        assert_eq!(field.default, defaults[section][name], "{}", field.path);
+        let place = format!("/{}", field.path.replace('.', "/"));
+        assert_eq!(
+            Some(&field.default),
+            defaults.pointer(&place),
+            "{}",
+            field.path
+        );
     }
 }
 

@@ -45,7 +45,9 @@ fn serve(session: &mut Session, input: session::Input<'_>, learned: &mut Learned
                     let (version, cipher) = ("TLSv1.3".to_owned(), "any".to_owned());
                     actions = session.handle(session::Input::TlsStarted { version, cipher });
                 }
-                session::Action::TransactionEnded(_) | session::Action::Close => {}
+                session::Action::Wait(_)
+                | session::Action::TransactionEnded(_)
+                | session::Action::Close => {}
             }
         }
     }

@@ -25,6 +25,7 @@ impl Session {
             State::Handshake => {
                 self.tls = Some(tls);
                 self.line_end = LineEnd::Unknown;
+                self.more_waits = false;
                 self.state = State::Commands;
                 self.resume();
             }
@@ -66,34 +67,6 @@ impl Session {
         self.actions.push(Action::Ask(question));
     }
 
-    fn reply(&mut self, reply: Reply) {
-        self.actions.push(Action::Reply(reply.with_utf8(self.utf8)));
-    }
-
-    /// Replies to a mistake; one too many ends the connection.
-    pub(super) fn mistake(&mut self, error: ProtocolError) {
-        if self.is_one_too_many() {
-            return;
-        }
-        self.reply(error.reply());
-        if error.is_fatal() {
-            self.close(EndedBy::TooManyErrors);
-        }
-    }
-
-    /// Counts a mistake; the one beyond the limit closes the connection.
-    fn is_one_too_many(&mut self) -> bool {
-        self.errors = self.errors.saturating_add(1);
-        let beyond = self.errors > self.profile.max_protocol_errors;
-        if beyond {
-            self.close_with(
-                Reply::new(421, (7, 0), "too many errors"),
-                EndedBy::TooManyErrors,
-            );
-        }
-        beyond
-    }
-
     pub(super) fn end_transaction(&mut self, by: EndedBy) {
         self.utf8 = false;
         if self.transaction.take().is_some() {
@@ -104,7 +77,7 @@ impl Session {
     pub(super) fn close_with(&mut self, reply: Reply, by: EndedBy) {
         // During a handshake nothing can be said, in clear text least of all.
         if !matches!(self.state, State::Closed | State::Handshake) {
-            self.reply(reply);
+            self.reply_at_once(reply);
         }
         self.close(by);
     }
@@ -150,17 +123,21 @@ impl Session {
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::Rset => {
                 self.end_transaction(EndedBy::Reset);
-                self.reply(Reply::new(250, (0, 0), "ok"));
+                self.junk(Reply::new(250, (0, 0), "ok"));
             }
-            Command::Noop => self.reply(Reply::new(250, (0, 0), "ok")),
+            Command::Noop => self.junk(Reply::new(250, (0, 0), "ok")),
             Command::Help => self.reply(help()),
             // RFC 5321 §3.5.3: 252 confirms nothing.
-            Command::Vrfy => self.reply(Reply::new(
+            Command::Vrfy => self.junk(Reply::new(
                 252,
                 (1, 5),
                 "cannot verify, but will take messages for local users",
             )),
             Command::Expn => self.mistake(ProtocolError::NotOffered),
+            Command::Etrn => {
+                self.count_junk();
+                self.mistake(ProtocolError::NotOffered);
+            }
             Command::Quit => {
                 self.end_transaction(EndedBy::Quit);
                 self.reply(Reply::new(221, (0, 0), "bye"));
@@ -263,8 +240,14 @@ impl Session {
             Ok(recipients) => {
                 self.ask(Question::Data { recipients }, Pending::Chunk { size, last })
             }
-            Err(_) if self.is_one_too_many() => {}
-            Err(error) => self.refuse_chunk(size, error.reply()),
+            // The octets of the chunk need not be waited for when the connection ends here.
+            Err(error) if self.errors.saturating_add(1) >= self.profile.max_errors => {
+                self.mistake(error);
+            }
+            Err(error) => {
+                self.errors = self.errors.saturating_add(1);
+                self.refuse_chunk(size, error.reply());
+            }
         }
     }
 
@@ -415,16 +398,17 @@ impl Session {
                 self.begin_content(Framing::Counted);
                 self.begin_chunk(size, last);
             }
-            Pending::Message { close } => {
-                self.reply(reply.unwrap_or_else(|| usual(250, (0, 0), "message accepted")));
-                self.after_message(close);
-            }
+            Pending::Farewell => self.farewell(reply),
+            Pending::Message { close } => self.message_accepted(reply, close),
         }
     }
 
     fn refused(&mut self, pending: Pending, reply: Reply) {
+        // Who is asked to come back later has done nothing wrong.
+        let is_error = !reply.is_temporary();
         match pending {
-            Pending::Connect => self.close_with(reply, EndedBy::Answer),
+            Pending::Farewell => return self.farewell(Some(reply)),
+            Pending::Connect => return self.close_with(reply, EndedBy::Answer),
             Pending::Data => {
                 self.transaction = None;
                 self.reply(reply);
@@ -445,9 +429,12 @@ impl Session {
                 self.reply(reply);
             }
         }
+        if is_error {
+            self.count_error();
+        }
     }
 
-    fn after_message(&mut self, close: bool) {
+    pub(super) fn after_message(&mut self, close: bool) {
         self.utf8 = false;
         if close {
             self.close(EndedBy::TooManyErrors);

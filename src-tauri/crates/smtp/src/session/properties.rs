@@ -6,8 +6,10 @@ use proptest::prelude::*;
 
 /// Feeds a session, answers its questions in turn, and returns what it did with adjacent content joined. Ends at
 /// STARTTLS, behind which the cut decides what is dropped.
-fn drive(pieces: &[&[u8]], answers: &[u8]) -> (Vec<Action>, usize) {
-    let mut session = Session::new(profile("auth clear size=60 errors=8 recipients=3"));
+fn drive(words: &str, pieces: &[&[u8]], answers: &[u8]) -> (Vec<Action>, usize) {
+    let mut session = Session::new(profile(&format!(
+        "auth clear size=60 errors=8 recipients=3 {words}"
+    )));
     let (mut done, mut asked, mut fullest) = (Vec::new(), 0, 0);
     let mut queue = session.handle(Input::Connected);
     let mut pieces = pieces.iter();
@@ -110,14 +112,33 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..12),
         answers in prop::collection::vec(any::<u8>(), 0..12),
     ) {
-        let (whole, _) = drive(&[&data], &answers);
-        let (parts, fullest) = drive(&cut(&data, &cuts), &answers);
+        let (whole, _) = drive("", &[&data], &answers);
+        let (parts, fullest) = drive("", &cut(&data, &cuts), &answers);
         prop_assert!(fullest <= MAX_AUTH_LINE, "only the beginning of a line waits");
         if data.len() < 1000 {
             let singles: Vec<&[u8]> = data.chunks(1).collect();
-            prop_assert_eq!(&drive(&singles, &answers).0, &whole);
+            prop_assert_eq!(&drive("", &singles, &answers).0, &whole);
         }
         prop_assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn who_is_found_to_speak_early_is_sent_away_and_nobody_else_fares_otherwise_than_before(
+        data in conversation(),
+        answers in prop::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let (patient, _) = drive("", &[&data], &answers);
+        let (strict, _) = drive("strict", &[&data], &answers);
+        let early = strict.iter().position(|action| *action == Action::Ask(Question::SpokeEarly));
+        match early {
+            None => prop_assert_eq!(strict, patient),
+            Some(at) => {
+                prop_assert_eq!(&strict[..at], &patient[..at]);
+                prop_assert!(matches!(strict[at + 1], Action::Reply(_)));
+                prop_assert_eq!(strict.last(), Some(&Action::Close));
+                prop_assert!(strict.len() <= at + 4);
+            }
+        }
     }
 
     #[test]

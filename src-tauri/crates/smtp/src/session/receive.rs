@@ -183,6 +183,14 @@ impl Session {
                 self.close_before_chunk(data);
                 used
             }
+            Line::Whole(_, used) if self.blocked => {
+                self.send_away(Question::Blocked);
+                used
+            }
+            Line::Whole(line, used) if self.speaks_early(line, used < data.len()) => {
+                self.send_away(Question::SpokeEarly);
+                used
+            }
             Line::Whole(line, used) => {
                 match Command::parse(line) {
                     Ok(command) => self.command(command),
@@ -306,8 +314,7 @@ impl Session {
         }
         let text = format!("{size} octets received");
         self.state = State::Commands;
-        self.actions
-            .push(Action::Reply(Reply::new(250, (0, 0), text)));
+        self.reply(Reply::new(250, (0, 0), text));
     }
 
     /// The message is complete, or cannot become acceptable any more.
@@ -316,8 +323,7 @@ impl Session {
         let content = self.content();
         if content.is_some_and(|content| content.has_bare_line_end()) {
             let text = "bare CR or LF in message: lines must end with CRLF";
-            self.actions
-                .push(Action::Reply(Reply::new(550, (5, 2), text)));
+            self.reply(Reply::new(550, (5, 2), text));
             return self.end_transaction(EndedBy::BareLineEnd);
         }
         self.ask_message(false);
@@ -350,11 +356,11 @@ impl Session {
     pub(super) fn refuse_chunk(&mut self, size: u64, reply: Reply) {
         self.state = State::Commands;
         if size > MAX_DROPPED {
-            self.actions.push(Action::Reply(reply));
+            self.reply(reply);
             return self.close(EndedBy::TooManyErrors);
         }
         if size == 0 {
-            return self.actions.push(Action::Reply(reply));
+            return self.reply(reply);
         }
         self.state = State::Unwanted { left: size, reply };
     }
@@ -369,7 +375,7 @@ impl Session {
             && let State::Unwanted { reply, .. } =
                 std::mem::replace(&mut self.state, State::Commands)
         {
-            self.actions.push(Action::Reply(reply));
+            self.reply(reply);
         }
         take
     }

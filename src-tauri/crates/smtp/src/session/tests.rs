@@ -24,13 +24,22 @@ pub(crate) fn profile(words: &str) -> Profile {
         offers_starttls: true,
         offers_auth: false,
         auth_needs_tls: true,
-        max_protocol_errors: 20,
+        max_errors: 20,
+        slow_errors: 10,
+        max_junk_commands: 100,
+        rejects_early: false,
         max_recipients_hard: 100,
     };
     for word in words.split_whitespace() {
         match word.split_once('=') {
             Some(("size", n)) => profile.max_message_size = n.parse().unwrap(),
-            Some(("errors", n)) => profile.max_protocol_errors = n.parse().unwrap(),
+            Some(("errors", n)) => {
+                profile.max_errors = n.parse().unwrap();
+                profile.slow_errors = profile.max_errors;
+            }
+            Some(("slow", n)) => profile.slow_errors = n.parse().unwrap(),
+            Some(("junk", n)) => profile.max_junk_commands = n.parse().unwrap(),
+            None if word == "strict" => profile.rejects_early = true,
             Some(("recipients", n)) => profile.max_recipients_hard = n.parse().unwrap(),
             None if word == "auth" => profile.offers_auth = true,
             None if word == "clear" => profile.auth_needs_tls = false,
@@ -102,6 +111,8 @@ fn answer(text: &str) -> Answer {
 fn describe(question: &Question) -> String {
     match question {
         Question::Connect => "connect".to_owned(),
+        Question::SpokeEarly => "spoke-early".to_owned(),
+        Question::Blocked => "blocked".to_owned(),
         Question::Helo { name, extended } => {
             format!("{} {name}", if *extended { "ehlo" } else { "helo" })
         }
@@ -169,6 +180,7 @@ impl Played {
                 Action::Content(octets) => self
                     .log
                     .push(format!("= content {}", octets.escape_ascii())),
+                Action::Wait(time) => self.log.push(format!("= wait {}", time.as_secs())),
                 Action::StartTls => self.log.push("= starttls".to_owned()),
                 Action::TransactionEnded(by) => self.log.push(format!("= ended {by:?}")),
                 Action::Close => self.log.push("= close".to_owned()),
@@ -186,6 +198,10 @@ impl Played {
             "timeout" => self.event(Input::TimedOut),
             "gone" => self.event(Input::PeerClosed),
             "shutdown" => self.event(Input::Shutdown),
+            "more waits" => self.session.more_waits(true),
+            "nothing waits" => self.session.more_waits(false),
+            "early" => self.session.spoke_early(),
+            "blocked" => self.session.block(),
             "stray answer" => self.event(Input::Answer(Answer::Accept)),
             other => panic!("unknown event {other:?}"),
         }
@@ -279,6 +295,11 @@ fn starttls_and_auth_follow_the_dialogues() {
 #[test]
 fn mistakes_follow_the_dialogues() {
     check(include_str!("dialogues/mistakes.txt"));
+}
+
+#[test]
+fn manners_follow_the_dialogues() {
+    check(include_str!("dialogues/manners.txt"));
 }
 
 #[test]
