@@ -8,6 +8,7 @@
 //!
 //! May call it: `server` and `control`.
 
+pub mod auth_results;
 pub mod dsn;
 pub mod eight_bit;
 mod mailbox;

@@ -25,7 +25,11 @@ pub(crate) fn parse_list(value: &str) -> Vec<Entry> {
     let tokens = match tokens(value) {
         Some(tokens) => tokens,
         // A quotation or comment that does not end: where the addresses are is anybody's guess.
-        None => return vec![unreadable(value)],
+        None => {
+            let mut entries = vec![unreadable(value)];
+            entries.extend(shown(value));
+            return entries;
+        }
     };
     let mut entries = Vec::new();
     let mut list = tokens.as_slice();
@@ -151,19 +155,52 @@ fn read_entry(entry: &[Token], entries: &mut Vec<Entry>) {
         return;
     }
     let Some(open) = entry.iter().position(|token| token.is('<')) else {
-        entries.push(address(entry));
+        match addr_spec(entry) {
+            Some(address) => entries.push(Entry::Address(address)),
+            None => unclear(entry, entries),
+        }
         return;
     };
     let (name, bracketed) = entry.split_at(open);
     // `boss@office.example <mallory@example.org>`: no display name by the grammar, yet shown as one. Both count.
     if name.iter().any(|token| token.is('@')) {
-        entries.push(address(name));
+        match addr_spec(name) {
+            Some(address) => entries.push(Entry::Address(address)),
+            None => unclear(name, entries),
+        }
     }
     let inside = match bracketed {
         [_, inside @ .., last] if last.is('>') => addr_spec(without_route(inside)),
         _ => None,
     };
-    entries.push(inside.map_or_else(|| unreadable(&written(entry)), Entry::Address));
+    match inside {
+        Some(address) => entries.push(Entry::Address(address)),
+        None => unclear(entry, entries),
+    }
+}
+
+/// An entry that cannot be read, and the addresses that a lenient reader could find in it.
+fn unclear(tokens: &[Token], entries: &mut Vec<Entry>) {
+    let text = written(tokens);
+    entries.push(unreadable(&text));
+    entries.extend(shown(&text));
+}
+
+/// Whatever has the looks of an address in a text, quoted or not: the words on both sides of each `@`.
+fn shown(text: &str) -> impl Iterator<Item = Entry> {
+    let ends = |c: char| {
+        is_special(c) && c != '.'
+            || c.is_whitespace()
+            || c.is_control()
+            || "([\"\u{fffd}".contains(c)
+    };
+    let around = text.match_indices('@').filter_map(move |(at, _)| {
+        let (local, domain) = (text.get(..at)?, text.get(at + 1..)?);
+        let local = local.rsplit(ends).next()?.trim_matches('.');
+        let domain = domain.split(ends).next()?.trim_matches('.');
+        Address::parse(&format!("{local}@{domain}")).ok()
+    });
+    around.take(MAX_ENTRIES).map(Entry::Address)
 }
 
 /// RFC 5322 §4.4 obs-route: `@a,@b:` before the address proper.
@@ -177,14 +214,16 @@ fn without_route(inside: &[Token]) -> &[Token] {
         .unwrap_or(inside)
 }
 
-/// An addr-spec (RFC 5322 §3.4.1), with white space around its dots (§4.4).
-fn address(tokens: &[Token]) -> Entry {
-    addr_spec(tokens).map_or_else(|| unreadable(&written(tokens)), Entry::Address)
-}
-
+/// An addr-spec (RFC 5322 §3.4.1), with white space around its dots (§4.4). The dot of the root at the end of a domain is
+/// no part of the grammar, and readers show the address all the same.
 fn addr_spec(tokens: &[Token]) -> Option<Address> {
     let at = tokens.iter().position(|token| token.is('@'))?;
     let (local, domain) = tokens.split_at(at);
+    let domain = match domain {
+        [_, Token::Literal(_)] => domain,
+        [start @ .., last] if last.is('.') => start,
+        _ => domain,
+    };
     let local = local_part(local)?;
     let domain = match domain {
         [_, Token::Literal(literal)] => literal.clone(),
@@ -237,15 +276,16 @@ fn unreadable(text: &str) -> Entry {
 /// The tokens as text for a person.
 fn written(tokens: &[Token]) -> String {
     let mut text = String::new();
+    let mut after_word = false;
     for token in tokens {
+        let is_word = matches!(token, Token::Atom(_) | Token::Literal(_));
+        if is_word && after_word {
+            text.push(' ');
+        }
+        after_word = is_word;
         match token {
             Token::Special(special) => text.push(*special),
-            Token::Atom(word) | Token::Literal(word) => {
-                if text.ends_with(|last: char| last.is_alphanumeric()) {
-                    text.push(' ');
-                }
-                text.push_str(word);
-            }
+            Token::Atom(word) | Token::Literal(word) => text.push_str(word),
             Token::Quoted(word) => text.push_str(&format!("\"{word}\"")),
         }
     }
@@ -318,7 +358,11 @@ mod tests {
         );
         assert_eq!(
             list("the boss@office.example <m@evil.example>"),
-            ["!the boss@office.example", "m@evil.example"]
+            [
+                "!the boss@office.example",
+                "boss@office.example",
+                "m@evil.example"
+            ]
         );
     }
 
@@ -326,19 +370,45 @@ mod tests {
     fn what_cannot_be_read_is_reported() {
         assert_eq!(list("alice"), ["!alice"]);
         assert_eq!(list("Bob <>"), ["!Bob<>"]);
-        assert_eq!(list("<a@x.example> b"), ["!<a@x.example>b"]);
-        assert_eq!(
-            list("<boss@x.example> <a@x.example>"),
-            ["!<boss@x.example><a@x.example>"]
-        );
-        assert_eq!(list("a@x.example (open"), ["!a@x.example (open"]);
-        assert_eq!(list("\"open <a@x.example>"), ["!\"open <a@x.example>"]);
+        assert_eq!(list("a\u{fffd}@x.example"), ["!a\u{fffd}@x.example"]);
+    }
+
+    #[test]
+    fn of_what_cannot_be_read_every_address_counts_that_could_be_shown() {
+        for (value, shown) in [
+            ("<a@x.example> b", vec!["a@x.example"]),
+            (
+                "<boss@x.example> <a@y.example>",
+                vec!["boss@x.example", "a@y.example"],
+            ),
+            (
+                "boss@x.example a@y.example",
+                vec!["boss@x.example", "a@y.example"],
+            ),
+            ("boss_ a@y.example", vec!["a@y.example"]),
+            ("a@x.example (open", vec!["a@x.example"]),
+            ("\"open <a@x.example>", vec!["a@x.example"]),
+            ("Boss <a@x.example", vec!["a@x.example"]),
+            ("<a@x.example>\0", vec!["a@x.example"]),
+            ("\"a@x.example\"", vec!["a@x.example"]),
+            ("<a@x.example..>", vec!["a@x.example"]),
+            ("a@b@x.example", vec!["a@b", "b@x.example"]),
+        ] {
+            let list = list(value);
+            let (unreadable, addresses) = list.split_first().unwrap();
+            assert!(unreadable.starts_with('!'), "{list:?}");
+            assert_eq!(addresses, shown, "{value}");
+        }
         assert_eq!(
             list("a@x.example, <b@x.example"),
-            ["a@x.example", "!<b@x.example"]
+            ["a@x.example", "!<b@x.example", "b@x.example"]
         );
-        assert_eq!(list("a@b@x.example"), ["!a@b@x.example"]);
-        assert_eq!(list("a\u{fffd}@x.example"), ["!a\u{fffd}@x.example"]);
+    }
+
+    #[test]
+    fn the_dot_of_the_root_at_the_end_of_a_domain_is_dropped() {
+        assert_eq!(list("<a@x.example.>"), ["a@x.example"]);
+        assert_eq!(list("a@X.example . , b@y"), ["a@x.example", "b@y"]);
     }
 
     proptest! {

@@ -162,20 +162,20 @@ fn printable_ascii(text: &str) -> String {
 }
 
 /// A field that is folded between words.
-struct Folded {
+pub(crate) struct Folded {
     text: String,
     column: usize,
 }
 
 impl Folded {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             text: name.to_owned(),
             column: name.len(),
         }
     }
 
-    fn word(&mut self, word: &str) {
+    pub(crate) fn word(&mut self, word: &str) {
         let length = word.chars().count();
         // One place is kept for the semicolon that may follow.
         if self.column > 8 && self.column + 1 + length >= LINE {
@@ -197,7 +197,7 @@ impl Folded {
     }
 
     /// Begins the next line, unless this one is empty.
-    fn line(&mut self) {
+    pub(crate) fn line(&mut self) {
         if !self.text.ends_with('\t') {
             self.text.push_str("\r\n\t");
             // A tab is counted as it is shown.
@@ -205,7 +205,7 @@ impl Folded {
         }
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.text.push_str("\r\n");
         self.text
     }
