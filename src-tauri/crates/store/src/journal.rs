@@ -4,6 +4,7 @@
 //! Nearly all of it was written by strangers. It is bound to statements as values, cleaned of control
 //! characters and cut to the column's size here, whatever the caller did before.
 
+mod again;
 mod counts;
 mod json;
 mod list;
@@ -23,6 +24,7 @@ use crate::text::clamp;
 use crate::{StoreError, Tx};
 
 pub use crate::token::tokens_in;
+pub use again::add_step;
 pub use counts::{Counts, Hour, counts_since, per_hour, refusals_since};
 pub use json::Json;
 pub use list::{Filter, Summary, list};

@@ -12,10 +12,12 @@
 //! `&rusqlite::Connection`; functions that change something take a [`Tx`], which exists only on the
 //! writer thread, so that nothing can be written beside the one writer.
 
+pub mod ban;
 mod checkpoint;
 mod data_dir;
 mod error;
 pub mod journal;
+pub mod list_hit;
 mod lock;
 pub mod login_failure;
 mod open;

@@ -15,6 +15,7 @@ use crate::{DataDir, StoreError, checkpoint};
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
 ];
 const FORMAT: i64 = MIGRATIONS.len() as i64;
 /// Marks the file as ours ("Post"), SQLite file format §1.3.

@@ -2,7 +2,7 @@ use super::*;
 use crate::open::memory;
 use serde_json::json;
 
-fn entry(token: &str, at_ms: i64) -> Entry {
+pub(super) fn entry(token: &str, at_ms: i64) -> Entry {
     Entry {
         token: token.into(),
         at_ms,
