@@ -7,6 +7,11 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// Date and time where this machine is.
+pub fn now() -> jiff::ZonedDateTime {
+    jiff::ZonedDateTime::now()
+}
+
 /// Time of day and zone for people: `14:32 +01:00`.
 pub fn local_time(at_ms: i64) -> String {
     local(at_ms, "%H:%M %:z")

@@ -1,13 +1,14 @@
 //! One session: moves bytes between the socket and `smtp::Session`, and brings its questions to [`crate::session`].
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy::facts::{Client, Port};
 use smtp::{Action, Input, Session};
+use tokio::time::sleep;
 
 use crate::places::Place;
+use crate::rates::Counts;
 use crate::session::Conversation;
 use crate::shared::Shared;
 use crate::stream::Stream;
@@ -18,23 +19,24 @@ const READ: usize = 32 * 1024;
 const GATHERED: usize = 16 * 1024;
 
 /// Serves one client from its first byte to its last.
-pub async fn serve(shared: Arc<Shared>, stream: Stream, ip: IpAddr, port: Port, place: Place) {
-    let mut conversation = Conversation::new(
-        shared.clone(),
-        Client {
-            ip,
-            port,
-            tls: None,
-        },
-        place.load,
-    );
+pub async fn serve(
+    shared: Arc<Shared>,
+    stream: Stream,
+    client: Client,
+    place: Place,
+    counts: Counts,
+) {
+    let (ip, port) = (client.ip, client.port);
+    let mut conversation = Conversation::new(shared.clone(), client, place.load, counts);
     let session = Session::new(conversation.profile());
     let mut connection = Connection {
         shared,
         stream: Some(stream),
         session,
         conversation,
+        place,
         out: Vec::new(),
+        heard: false,
         stopping: false,
     };
     let ended = connection.run(port == Port::Submissions).await;
@@ -42,10 +44,10 @@ pub async fn serve(shared: Arc<Shared>, stream: Stream, ip: IpAddr, port: Port, 
         tracing::debug!(%ip, "a connection ended early: {error}");
     }
     connection.conversation.closed().await;
+    connection.place.done();
     if let Some(stream) = connection.stream.take() {
         stream.close().await;
     }
-    drop(place);
 }
 
 struct Connection {
@@ -54,7 +56,10 @@ struct Connection {
     stream: Option<Stream>,
     session: Session,
     conversation: Conversation,
+    place: Place,
     out: Vec<u8>,
+    /// Something of the client was read.
+    heard: bool,
     /// The session knows that the server stops; it ends when what it does is done.
     stopping: bool,
 }
@@ -77,6 +82,10 @@ impl Connection {
         if implicit_tls {
             let tls = self.start_tls().await?;
             self.tls_started(tls);
+        }
+        if self.conversation.rejects_early() {
+            let early = self.socket()?.has_input();
+            self.conversation.notice_early(early);
         }
         let mut actions = self.session.handle(Input::Connected);
         let mut buffer = vec![0; READ];
@@ -119,7 +128,17 @@ impl Connection {
                 }
                 Action::Content(bytes) => self.conversation.content(bytes).await,
                 Action::Ask(question) => {
-                    next = Next::Answer(self.conversation.answer(question).await)
+                    next = Next::Answer(self.conversation.answer(question).await);
+                    if self.conversation.is_blocked() {
+                        self.session.block();
+                    }
+                }
+                Action::Wait(time) => {
+                    self.flush().await?;
+                    tokio::select! {
+                        () = sleep(time) => {}
+                        () = self.shared.stop.cancelled() => {}
+                    }
                 }
                 Action::TransactionEnded(_) => self.conversation.transaction_ended().await,
                 Action::StartTls => {
@@ -130,6 +149,7 @@ impl Connection {
                 Action::Close => {
                     // The journal first: whoever reads the last reply may ask for its token at once.
                     self.conversation.closed().await;
+                    self.place.done();
                     self.flush().await?;
                     return Ok(Next::End);
                 }
@@ -162,11 +182,28 @@ impl Connection {
         };
         match read {
             Ok(0) => Ok(self.session.handle(Input::PeerClosed)),
-            Ok(count) => Ok(self.session.handle(Input::Bytes(&buffer[..count]))),
+            Ok(count) => {
+                if self.conversation.rejects_early() {
+                    self.notice_early();
+                }
+                Ok(self.session.handle(Input::Bytes(&buffer[..count])))
+            }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 Ok(self.session.handle(Input::TimedOut))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Tells the session what stands behind the octets that were just read, and whether the first ones of all were sent
+    /// before the greeting had arrived. No time is spent on waiting for either.
+    fn notice_early(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        self.session.more_waits(stream.has_input());
+        if !std::mem::replace(&mut self.heard, true) && stream.is_unacknowledged() {
+            self.session.spoke_early();
         }
     }
 

@@ -2,6 +2,7 @@
 //! does not grow with the message.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +24,71 @@ pub struct Arrived {
     file: Option<Unlink>,
 }
 
+/// The header block is not longer; a message with a longer one is refused.
+const HEAD: usize = 320 << 10;
+/// Copied at once.
+const BLOCK: usize = 256 << 10;
+
 impl Arrived {
+    /// The message without the parts that `find` names in its beginning, in order and apart from each other.
+    ///
+    /// # Errors
+    /// What the spool said when a message in a file could not be written anew.
+    pub async fn without(
+        self,
+        find: impl FnOnce(&[u8]) -> Vec<Range<usize>> + Send + 'static,
+        spool: &Path,
+    ) -> io::Result<Self> {
+        match &self.content {
+            Content::Memory(bytes) => {
+                let parts = find(bytes);
+                if parts.is_empty() {
+                    return Ok(self);
+                }
+                Ok(Self {
+                    content: Content::Memory(Arc::new(remove(bytes, &parts))),
+                    file: None,
+                })
+            }
+            Content::File(_) => {
+                let spool = spool.to_owned();
+                tokio::task::spawn_blocking(move || self.written_anew(find, &spool))
+                    .await
+                    .map_err(io::Error::other)?
+            }
+        }
+    }
+
+    fn written_anew(
+        self,
+        find: impl FnOnce(&[u8]) -> Vec<Range<usize>>,
+        spool: &Path,
+    ) -> io::Result<Self> {
+        let head = self.content.read_at(0, HEAD)?;
+        let parts = find(&head);
+        if parts.is_empty() {
+            return Ok(self);
+        }
+        let Spooled {
+            mut writing,
+            unlink,
+        } = begin(spool)?;
+        writing.push(&remove(&head, &parts))?;
+        let mut at = head.len() as u64;
+        loop {
+            let block = self.content.read_at(at, BLOCK)?;
+            if block.is_empty() {
+                break;
+            }
+            writing.push(&block)?;
+            at += block.len() as u64;
+        }
+        Ok(Self {
+            content: Content::File(Arc::new(writing.finish()?)),
+            file: Some(unlink),
+        })
+    }
+
     /// A message that this server wrote itself. What has no room in the log lies in a file, name and all on the disk.
     /// Blocking.
     ///
@@ -84,6 +149,17 @@ impl Drop for Unlink {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+fn remove(bytes: &[u8], parts: &[Range<usize>]) -> Vec<u8> {
+    let mut rest = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    for part in parts {
+        rest.extend_from_slice(bytes.get(at..part.start).unwrap_or_default());
+        at = part.end.max(at);
+    }
+    rest.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    rest
 }
 
 impl Arriving {
@@ -200,6 +276,27 @@ mod tests {
         assert_eq!(files(), 1);
         drop(arrived);
         assert_eq!(files(), 0);
+    }
+
+    #[tokio::test]
+    async fn parts_of_the_head_can_be_left_out_whatever_the_size() {
+        let spool = tempfile::tempdir().unwrap();
+        for size in [100, 3 * IN_LOG] {
+            let mut arriving = Arriving::default();
+            let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            arriving.push(bytes.clone(), spool.path()).await;
+            let arrived = arriving.finish(spool.path()).await.unwrap();
+            let same = arrived.without(|_| vec![], spool.path()).await.unwrap();
+            assert_eq!(same.content.length(), size as u64);
+            let less = same
+                .without(|_| vec![0..10, 20..30], spool.path())
+                .await
+                .unwrap();
+            let rest = [&bytes[10..20], &bytes[30..]].concat();
+            assert_eq!(less.content.read_at(0, size).unwrap(), rest);
+            drop(less);
+            assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+        }
     }
 
     #[tokio::test]

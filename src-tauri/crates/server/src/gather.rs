@@ -1,11 +1,13 @@
 //! Fetches the facts that the active rules read: accounts, failed logins, networks. It decides nothing.
 
+pub mod strangers;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
-use message::{Mark, Problem, Scan};
+use message::{Mark, Problem, Scan, Scanner};
 use policy::facts::{Attachment, Attempt, Login, MessageFacts, PasswordCheck, Storage};
-use settings::{Network, Settings};
+use settings::Settings;
 use smtp::Credentials;
 use store::login_failure::WINDOW_MS;
 use store::{Store, StoreError, login_failure, password, secret};
@@ -15,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::disk;
+use crate::rates::counted_as;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -27,14 +30,6 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(3);
 const AUTHORS: usize = 20;
 /// Stands for a login that is nobody's: people type passwords into the name field, and logs are read by many.
 const UNKNOWN: &str = "(unknown)";
-
-/// Whom failed logins count against. RFC 4291 §2.5.4: an IPv6 subscriber has at least a /64 and can take any address in it.
-fn counted_as(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(_) => Network::new(ip, 64).address(),
-        v4 => v4,
-    }
-}
 
 /// A turn to check a password. `None` when none comes free in time.
 pub async fn turn(shared: &Shared) -> Option<SemaphorePermit<'_>> {
@@ -137,6 +132,13 @@ pub fn storage(shared: &Shared, snapshot: &Snapshot) -> Option<Storage> {
     Some(Storage { free })
 }
 
+/// What a whole message says, in the words of the policy.
+#[must_use]
+pub fn facts_of(octets: &[u8]) -> MessageFacts {
+    let size = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+    message_facts(&Scanner::scan(octets), false, size)
+}
+
 /// What the scan of a message says, in the words of the policy.
 pub fn message_facts(scan: &Scan, oversize: bool, size: u64) -> MessageFacts {
     let from = message::from_addresses(scan);
@@ -147,6 +149,7 @@ pub fn message_facts(scan: &Scan, oversize: bool, size: u64) -> MessageFacts {
         header_too_large: scan.header_problems.contains(&Problem::HeaderTooLarge),
         header_problem: scan.header_problems.first().map(ToString::to_string),
         hops: scan.hops(),
+        unreadable_from: from.unreadable.first().cloned(),
         unreadable_authors: from
             .unreadable
             .into_iter()

@@ -3,6 +3,8 @@
 //! It gathers facts, lets `policy` decide, and carries the decision out. What never lives here: the text of a refusal,
 //! or a rule. `control` starts it through [`supervisor::Supervisor`] and reads what it says in [`status`].
 
+mod bans;
+pub mod checks;
 pub mod clock;
 mod connection;
 mod content;
@@ -10,12 +12,15 @@ pub mod deliver;
 pub mod disk;
 pub mod dns;
 mod gather;
+pub mod list_hits;
 pub mod listener;
+pub mod live;
 pub mod machine;
 pub mod memory;
 pub mod names;
 mod places;
 mod queue;
+mod rates;
 mod record;
 pub mod relay_password;
 mod running;
@@ -27,9 +32,12 @@ mod storing;
 mod stream;
 pub mod supervisor;
 pub mod tls;
+mod turned_away;
 
-pub use gather::message_facts;
-pub use running::requests::{APPLY, Applied, Apply, START, STOP, rows};
+pub use gather::{facts_of, message_facts};
+pub use running::requests::{
+    APPLY, Applied, Apply, FORGET_RATES, LIFT, LIVE, OfClient, START, STOP, rows,
+};
 pub use snapshot::Snapshot;
 pub use supervisor::{Supervisor, Wish};
 

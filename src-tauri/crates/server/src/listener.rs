@@ -3,9 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use policy::facts::Port;
+use policy::facts::{Client, Port};
 use settings::{Problem, Settings};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -326,7 +326,11 @@ impl Drop for Witness {
 fn begin(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, service: ServiceName) {
     // RFC 4291 §2.5.5.2: a mapped address is the IPv4 address it holds.
     let ip = peer.ip().to_canonical();
-    let Some(place) = shared.places.enter(ip) else {
+    // Counted here, so that a connection that never gets through its handshake counts as well.
+    let counts = shared.rates.connected(ip, Instant::now());
+    let current = shared.current.get();
+    let share = current.settings.security.connection_policy.max_connections;
+    let Some(place) = shared.places.enter(ip, share) else {
         return;
     };
     // Replies are small and each is waited for.
@@ -337,8 +341,13 @@ fn begin(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, service: Ser
         ServiceName::Submission => Port::Submission,
         ServiceName::Submissions => Port::Submissions,
     };
+    let client = Client {
+        ip,
+        port,
+        tls: None,
+    };
     shared.sessions.spawn(async move {
         let _witness = Witness;
-        connection::serve(owned, Stream::Plain(stream), ip, port, place).await;
+        connection::serve(owned, Stream::Plain(stream), client, place, counts).await;
     });
 }

@@ -27,6 +27,8 @@ pub struct Record {
     recipients: Vec<String>,
     refusal: Option<Refusal>,
     accepted: Option<String>,
+    /// Accepted and thrown away, by this setting.
+    discarded: Option<&'static str>,
     posted: bool,
     /// What was posted is not the whole of it any more.
     changed: bool,
@@ -55,6 +57,7 @@ impl Record {
             recipients: Vec::new(),
             refusal: None,
             accepted: None,
+            discarded: None,
             posted: false,
             changed: true,
             subject: None,
@@ -76,6 +79,11 @@ impl Record {
             steps: steps.map(|(_, step)| step.clone()).collect(),
             ..Self::new(Kind::Transaction, token, at_ms)
         }
+    }
+
+    /// When it began, in milliseconds since 1970 UTC; token and moment together name the entry.
+    pub fn at_ms(&self) -> i64 {
+        self.at_ms
     }
 
     /// Adds the checks of a decision.
@@ -151,6 +159,12 @@ impl Record {
         self.accepted = Some(reply.to_string());
     }
 
+    /// The message was thrown away, by this setting, and the client got this reply.
+    pub fn discarded(&mut self, reply: &Reply, setting: &'static str) {
+        self.discarded = Some(setting);
+        self.accepted(reply);
+    }
+
     /// The message was not taken after all.
     pub fn not_accepted(&mut self) {
         self.accepted = None;
@@ -159,7 +173,10 @@ impl Record {
     /// The entry as it stands, with the facts that led to it.
     pub fn entry(&self, facts: &Facts, settings: &Settings, revision: Revision) -> Entry {
         let (outcome, reply, decided_by) = match (&self.accepted, &self.refusal) {
-            (Some(reply), _) => (Outcome::Accepted, reply.clone(), String::new()),
+            (Some(reply), _) => match self.discarded {
+                Some(setting) => (Outcome::Dropped, reply.clone(), setting.to_owned()),
+                None => (Outcome::Accepted, reply.clone(), String::new()),
+            },
             (None, Some(refusal)) => {
                 let outcome = if refusal.temporary {
                     Outcome::Deferred
@@ -226,5 +243,29 @@ pub fn note(stage: &'static str, check: &'static str, text: impl Into<Cow<'stati
         input: String::new(),
         text: text.into(),
         setting: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::facts::{Client, Port};
+
+    use super::*;
+
+    #[test]
+    fn an_entry_names_the_setting_by_which_the_message_was_thrown_away() {
+        let facts = Facts::of_client(Client {
+            ip: [192, 0, 2, 1].into(),
+            port: Port::Smtp,
+            tls: None,
+        });
+        let reply = Reply::new(250, (0, 0), "Ok");
+        for setting in ["security.checks.antivirus", "security.lists"] {
+            let mut record = Record::new(Kind::Transaction, "TOKEN".into(), 1);
+            record.discarded(&reply, setting);
+            let entry = record.entry(&facts, &Settings::default(), Revision(1));
+            assert_eq!(entry.outcome, Outcome::Dropped);
+            assert_eq!(entry.decided_by, setting);
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use settings::change::Effects;
 use settings::{Problem, Settings};
-use store::{Store, StoreError, journal, login_failure, request, setting};
+use store::{Store, StoreError, Tx, ban, journal, list_hit, login_failure, request, setting};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -24,11 +24,16 @@ use crate::status::{State, Status};
 use crate::storing;
 use crate::supervisor::{Wish, Wishes};
 use crate::tls::{self, Certificates};
+use crate::turned_away::More;
 
 /// How soon the settings and requests of other processes are seen.
 const GLANCE: Duration = Duration::from_millis(200);
 const RETRY_PORTS: Duration = Duration::from_secs(10);
 const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(5);
+/// For so long a name server that did not answer is told of; mail that comes meanwhile asks again.
+const DNS_IS_DOWN: Duration = Duration::from_secs(60);
+/// Matches of the lists are added up in the database so often.
+const ADD_HITS: Duration = Duration::from_secs(5);
 const KEEP_HOUSE: Duration = Duration::from_secs(600);
 /// Sessions may finish what they do for this long when the server stops.
 const GRACE: Duration = Duration::from_secs(20);
@@ -56,6 +61,8 @@ struct Running {
     queue_changes: i64,
     /// What needs attention though the server runs.
     problem: Option<Problem>,
+    /// Whether the DNS cannot be asked, as far as it was said.
+    no_dns: bool,
     /// What is to be known of the spool; no setting mends it.
     spool: Ailments,
 }
@@ -64,6 +71,7 @@ struct Running {
 struct Duties {
     ports: Instant,
     certificate: Instant,
+    hits: Instant,
     house: Option<Instant>,
 }
 
@@ -81,6 +89,7 @@ pub(crate) async fn run(
     let mut duties = Duties {
         ports: Instant::now(),
         certificate: Instant::now(),
+        hits: Instant::now(),
         house: None,
     };
     let ended = loop {
@@ -171,6 +180,7 @@ impl Running {
             queue_changes: store.read(store::queue::changes).unwrap_or_default(),
             problem: None,
             spool: Ailments::of(&recovered, &store.data_dir().spool()),
+            no_dns: false,
         })
     }
 
@@ -188,6 +198,20 @@ impl Running {
         .publish(&self.shared.store);
     }
 
+    /// Set while the tests of mail get no answers from the DNS.
+    fn dns_problem(&self) -> Option<Problem> {
+        let (at, why) = self.shared.auth.names().last_check()?;
+        let why = why.filter(|_| at.elapsed() < DNS_IS_DOWN)?;
+        Some(
+            Problem::new(
+                "service.dns_servers",
+                "dns_down",
+                format!("no name server answers, so mail is taken without the tests that need one: {why}"),
+            )
+            .arg("why", why),
+        )
+    }
+
     /// The one thing that is told of all that ails the server.
     fn problem(&self) -> Option<Problem> {
         let failed = || {
@@ -195,7 +219,12 @@ impl Running {
             report.into_iter().find_map(|listening| listening.problem)
         };
         let spool = || self.spool.gravest();
-        self.problem.clone().or_else(failed).or_else(spool)
+        let dns = || self.dns_problem();
+        self.problem
+            .clone()
+            .or_else(failed)
+            .or_else(spool)
+            .or_else(dns)
     }
 
     /// Tells of messages that the tables refused since the last look, or that somebody has seen to.
@@ -312,6 +341,10 @@ impl Running {
 
     async fn do_duties(&mut self, duties: &mut Duties) {
         self.look_at_refused();
+        let no_dns = self.dns_problem().is_some();
+        if std::mem::replace(&mut self.no_dns, no_dns) != no_dns {
+            self.publish();
+        }
         if self.listeners.has_failed() && duties.ports.elapsed() > RETRY_PORTS {
             duties.ports = Instant::now();
             let settings = self.shared.current.get();
@@ -333,9 +366,32 @@ impl Running {
                 self.publish();
             }
         }
+        if duties.hits.elapsed() > ADD_HITS {
+            duties.hits = Instant::now();
+            self.add_hits().await;
+        }
+        self.add_turned_away(self.shared.turned_away.ended(Instant::now()))
+            .await;
         if duties.house.is_none_or(|last| last.elapsed() > KEEP_HOUSE) {
             duties.house = Some(Instant::now());
             self.keep_house().await;
+        }
+    }
+
+    async fn add_hits(&self) {
+        if let Err(error) = self.shared.list_hits.store(&self.shared.store).await {
+            tracing::warn!("matches of the lists could not be added up: {error}");
+        }
+    }
+
+    /// Writes down how many more connections each entry stands for.
+    async fn add_turned_away(&self, ended: Vec<More>) {
+        if ended.is_empty() {
+            return;
+        }
+        let keep = move |tx: &Tx<'_>| ended.iter().try_for_each(|more| more.keep(tx));
+        if let Err(error) = self.shared.store.note(keep).await {
+            tracing::warn!("how many connections were refused could not be written: {error}");
         }
     }
 
@@ -353,11 +409,15 @@ impl Running {
             Ok(Err(error)) => tracing::warn!("the spool could not be tidied up: {error}"),
             Err(error) => tracing::error!("tidying up the spool fell over: {error}"),
         }
+        let (today, day_ends_ms) = self.shared.bans.day(&clock::now());
         let days = i64::from(self.shared.current.get().settings.service.journal_days);
         loop {
+            let today = today.clone();
             let pruned = store
                 .write(move |tx| {
+                    ban::keep_only(tx, &today, day_ends_ms)?;
                     login_failure::prune(tx, now - DAY_MS)?;
+                    list_hit::prune(tx, now)?;
                     request::prune(tx, now - REQUESTS_KEPT_MS)?;
                     store::queue::prune_pauses(tx, now - DAY_MS)?;
                     store::queue::prune(tx, now - days * DAY_MS, MAX_DELIVERY_ROWS)?;
@@ -375,13 +435,15 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
-        self.listeners.close().await;
+    async fn stop(mut self) {
+        std::mem::take(&mut self.listeners).close().await;
         self.shared.stop.cancel();
         self.shared.sessions.close();
         if timeout(GRACE, self.shared.sessions.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time and were cut");
         }
+        self.add_hits().await;
+        self.add_turned_away(self.shared.turned_away.all()).await;
         self.shared.end.cancel();
         if let Err(error) = self.runner.await {
             tracing::error!("the queue fell over: {error}");

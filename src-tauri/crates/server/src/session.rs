@@ -1,7 +1,9 @@
 //! The server's side of a session: gathers facts, asks the policy, acts, and keeps the record.
 
 mod accept;
+mod strangers;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use policy::facts::{Client, Envelope, Load, Login, PasswordCheck, Port, Tls};
@@ -12,16 +14,19 @@ use smtp::{
 };
 use store::journal::{Entry, Kind};
 use store::setting::Revision;
+use store::{StoreError, Tx};
 use tokio::time::sleep;
 
 use crate::content::Arriving;
+use crate::rates::Counts;
 use crate::record::{Record, note};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::{clock, gather};
 
-/// Syntax errors after which a client is shown out.
-const MAX_PROTOCOL_ERRORS: u32 = 50;
+/// Errors with which a client is shown out, and from which on it is slowed down.
+const MAX_ERRORS: u32 = 20;
+const SLOW_ERRORS: u32 = 10;
 /// RCPT commands of one transaction, whatever becomes of them.
 const MAX_RCPT_COMMANDS: usize = 20_000;
 
@@ -51,6 +56,10 @@ pub(crate) struct Conversation {
     refusing: Option<Option<&'static str>>,
     /// The refusal that is about to be written has an entry of its own, with this token.
     own_token: Option<String>,
+    /// Blocked in this session, until then.
+    blocked_until: Option<String>,
+    /// What the client had done in its minute when it came.
+    counts: Counts,
 }
 
 struct Transaction {
@@ -58,10 +67,12 @@ struct Transaction {
     arriving: Arriving,
     scanner: message::Scanner,
     look: message::eight_bit::Look,
+    /// Rules of the lists that matched already.
+    matched: HashSet<String>,
 }
 
 impl Conversation {
-    pub(crate) fn new(shared: Arc<Shared>, client: Client, load: Load) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, client: Client, load: Load, counts: Counts) -> Self {
         let snapshot = shared.current.get();
         let connection = Record::new(Kind::Connection, shared.new_token(), clock::now_ms());
         let mut facts = Facts::of_client(client);
@@ -81,6 +92,8 @@ impl Conversation {
             announced: None,
             refusing: None,
             own_token: None,
+            blocked_until: None,
+            counts,
         }
     }
 
@@ -104,6 +117,7 @@ impl Conversation {
             self.snapshot = self.shared.current.get();
         }
         let general = &self.snapshot.settings.general;
+        let advanced = &self.snapshot.settings.security.advanced;
         let (role, offers_auth) = match self.facts.client.port {
             Port::Smtp => (Role::Inbound, general.smtp_auth),
             Port::Submission => (Role::Submission, true),
@@ -117,7 +131,10 @@ impl Conversation {
             offers_starttls: true,
             offers_auth,
             auth_needs_tls: policy::auth_needs_tls(&self.facts.client, &self.snapshot.settings),
-            max_protocol_errors: MAX_PROTOCOL_ERRORS,
+            max_errors: MAX_ERRORS,
+            slow_errors: SLOW_ERRORS,
+            max_junk_commands: advanced.max_junk_commands,
+            rejects_early: advanced.reject_unauthorized_pipelining,
             max_recipients_hard: MAX_RCPT_COMMANDS,
         }
     }
@@ -191,17 +208,23 @@ impl Conversation {
     /// Answers a question of the session.
     pub(crate) async fn answer(&mut self, question: Question) -> Answer {
         match question {
-            Question::Connect => self.ask(Stage::Connect),
+            Question::Connect => self.connect().await,
+            Question::SpokeEarly => self.spoke_early().await,
+            Question::Blocked => self.farewell(),
             Question::Helo { name, extended } => {
-                self.facts.helo = Some(clip(&name));
+                self.facts.greeted(clip(&name));
                 self.extended = extended;
                 self.ask(Stage::Helo)
             }
             Question::AuthStart { .. } => self.auth_start(),
             Question::Auth(credentials) => self.auth(credentials).await,
             Question::Sender { path, parameters } => self.sender(path, &parameters),
-            Question::Recipient { path, parameters } => self.recipient(path, parameters),
-            Question::Data { .. } => self.ask_and_end(Stage::Data),
+            Question::Recipient { path, parameters } => self.recipient(path, parameters).await,
+            Question::Data { .. } => {
+                self.facts.recipient = None;
+                self.look_at_accounts(needs(Stage::Data, &self.facts, &self.snapshot.settings));
+                self.ask_and_end(Stage::Data)
+            }
             Question::Message { size, oversize } => self.message(size, oversize).await,
         }
     }
@@ -241,7 +264,7 @@ impl Conversation {
     }
 
     fn auth_start(&mut self) -> Answer {
-        if needs(Stage::AuthStart, &self.snapshot.settings).failures {
+        if needs(Stage::AuthStart, &self.facts, &self.snapshot.settings).failures {
             match gather::failures(&self.shared.store, self.facts.client.ip) {
                 Ok(attempt) => self.facts.attempt = Some(attempt),
                 Err(_) => return self.refuse(&Reason::PasswordCheckUnavailable),
@@ -327,17 +350,16 @@ impl Conversation {
             arriving: Arriving::default(),
             scanner: message::Scanner::new(),
             look: message::eight_bit::Look::new(),
+            matched: HashSet::new(),
         });
+        self.facts.forget_transaction();
         self.facts.envelope = Envelope {
             sender: Some(path),
             declared_size: parameters.size,
             parameters: parameters.clone(),
             ..Envelope::default()
         };
-        self.facts.recipient = None;
-        self.facts.message = None;
-        let needs = needs(Stage::Sender, &self.snapshot.settings);
-        self.facts.network = needs.network.then(|| self.shared.machine.network());
+        let needs = self.look_at_client(Stage::Sender);
         self.facts.storage = needs
             .storage
             .then(|| gather::storage(&self.shared, &self.snapshot))
@@ -348,13 +370,21 @@ impl Conversation {
         self.ask_and_end(Stage::Sender)
     }
 
-    fn recipient(&mut self, path: ForwardPath, parameters: RcptParameters) -> Answer {
+    async fn recipient(&mut self, path: ForwardPath, parameters: RcptParameters) -> Answer {
         self.record().recipient(&path);
         self.facts.recipient = Some(path.clone());
+        let needs = needs(Stage::Recipient, &self.facts, &self.snapshot.settings);
+        self.look_at_accounts(needs);
+        if !self.ask_others(needs).await {
+            return Answer::Close(Reply::new(421, (3, 2), "server is shutting down"));
+        }
         let decision = decide(Stage::Recipient, &self.facts, &self.snapshot.settings);
         self.record().decided(&decision);
+        self.count_matches();
+        self.count_unknown(&path, &decision).await;
         let is_new = !self.facts.envelope.has(&path);
-        if decision.accepts() && is_new && parameters != RcptParameters::default() {
+        let is_kept = decision.accepts() && decision.discard.is_none();
+        if is_kept && is_new && parameters != RcptParameters::default() {
             self.facts
                 .envelope
                 .notifications
@@ -385,10 +415,7 @@ impl Conversation {
             }
             self.recorded = true;
         }
-        self.facts.envelope = Envelope::default();
-        self.facts.recipient = None;
-        self.facts.message = None;
-        self.smtputf8 = false;
+        self.forget_transaction();
     }
 
     /// The connection is over. Its own entry is written if it says what no other entry says.
@@ -429,18 +456,24 @@ impl Conversation {
         record.entry(&self.facts, &self.snapshot.settings, self.snapshot.revision)
     }
 
-    /// Has the entry written. It is not waited for: others read it a moment after the reply. While very many wait to be
-    /// written, this one waits for its turn.
     async fn write_entry(&self, entry: Entry) {
-        let token = entry.token.clone();
+        self.note("the mail log", move |tx| {
+            store::journal::upsert(tx, &entry).map(drop)
+        })
+        .await;
+    }
+
+    /// Has something noted. It is not waited for: others read it a moment after the reply. While very many wait to be
+    /// written, this one waits for its turn.
+    async fn note<F>(&self, what: &'static str, work: F)
+    where
+        F: FnOnce(&Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    {
         let turn = Arc::clone(&self.shared.journal_turns).acquire_owned().await;
-        let written = self
-            .shared
-            .store
-            .note(move |tx| store::journal::upsert(tx, &entry));
+        let written = self.shared.store.note(work);
         self.shared.sessions.spawn(async move {
             if let Err(error) = written.await {
-                tracing::error!(token, "the mail log could not be written: {error}");
+                tracing::error!("{what} could not be written: {error}");
             }
             drop(turn);
         });

@@ -14,17 +14,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::bans::Bans;
+use crate::checks::Auth;
 use crate::clock;
 use crate::deliver::crowd::Crowd;
 use crate::deliver::trust::Trust;
+use crate::list_hits::ListHits;
 use crate::machine::Machine;
 use crate::names::Names;
 use crate::places::Places;
 use crate::queue::{Conversions, Queue, mailbox};
+use crate::rates::Rates;
 use crate::relay_password::{Keychain, RelayPassword};
 use crate::snapshot::{Current, Snapshot};
 use crate::storing::Storing;
 use crate::tls::Certificates;
+use crate::turned_away::TurnedAway;
 
 /// Password checks that run at once; each takes 19 MiB and a core for some 30 ms.
 const CHECKS_AT_ONCE: usize = 2;
@@ -43,6 +48,14 @@ pub(crate) struct Shared {
     pub acceptor: TlsAcceptor,
     /// Open sessions.
     pub places: Places,
+    /// How often each client comes.
+    pub rates: Rates,
+    /// Who wrote to accounts that do not exist.
+    pub bans: Bans,
+    /// Clients that were sent away before the greeting.
+    pub turned_away: TurnedAway,
+    /// Matches of the black and white lists.
+    pub list_hits: ListHits,
     /// Networks of this machine.
     pub machine: Machine,
     /// Bounds password checks.
@@ -66,6 +79,8 @@ pub(crate) struct Shared {
     pub trust: Trust,
     /// The DNS, as deliveries ask it.
     pub names: Names,
+    /// The DNS, as tests of mail ask it.
+    pub auth: Auth,
     /// Connections to other servers, by address.
     pub crowd: Crowd,
     /// Bounds the memory for messages that are converted on their way.
@@ -84,6 +99,13 @@ impl Shared {
         keychain: Option<Arc<dyn Keychain>>,
     ) -> Self {
         let names = Names::new(&snapshot.settings.service.dns_servers);
+        let auth = Auth::new(&snapshot.settings.service.dns_servers);
+        let bans = store
+            .read(|conn| Bans::read(conn, &clock::now()))
+            .unwrap_or_else(|error| {
+                tracing::error!("who is blocked could not be read: {error}");
+                Bans::new(&clock::now())
+            });
         let password = Arc::new(RelayPassword::new(store.clone(), keychain));
         let queue = Queue::default();
         queue
@@ -95,6 +117,10 @@ impl Shared {
             certificates,
             acceptor: TlsAcceptor::from(config),
             places: Places::default(),
+            rates: Rates::default(),
+            bans,
+            turned_away: TurnedAway::default(),
+            list_hits: ListHits::default(),
             machine: Machine::default(),
             hashing: Semaphore::new(CHECKS_AT_ONCE),
             journal_turns: Arc::new(Semaphore::new(JOURNAL_TURNS)),
@@ -106,6 +132,7 @@ impl Shared {
             storing: Storing::default(),
             trust: Trust::new(),
             names,
+            auth,
             crowd: Crowd::default(),
             conversions: Conversions::default(),
             password,
@@ -132,6 +159,7 @@ impl Shared {
     /// When the queue cannot be written; the old ways hold for what waits then.
     pub async fn route_anew(&self, settings: &Settings) -> Result<(), StoreError> {
         self.names.ask(&settings.service.dns_servers);
+        self.auth.ask(&settings.service.dns_servers);
         self.queue
             .lanes
             .mailbox_is_disk(mailbox::is_disk(&settings.service.mailbox));

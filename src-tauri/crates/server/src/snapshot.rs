@@ -42,6 +42,8 @@ pub struct Current(ArcSwap<Snapshot>);
 impl Current {
     /// Starts with `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
+        // So that no message has to wait for the index of a long list.
+        snapshot.settings.security.lists.prepare();
         Self(ArcSwap::from_pointee(snapshot))
     }
 
@@ -52,6 +54,7 @@ impl Current {
 
     /// Puts another in force, for transactions that begin from now on.
     pub fn replace(&self, snapshot: Snapshot) {
+        snapshot.settings.security.lists.prepare();
         self.0.store(Arc::new(snapshot));
     }
 }

@@ -1,6 +1,8 @@
 //! One socket, in clear text or inside TLS, with a time-out on every wait.
 
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +26,25 @@ pub enum Stream {
     Plain(TcpStream),
     /// After a handshake.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Octets that wait for the other side's acknowledgement (tcp(7), SIOCOUTQ).
+#[cfg(target_os = "linux")]
+fn unacknowledged(stream: &TcpStream) -> Option<libc::c_int> {
+    let mut octets: libc::c_int = 0;
+    #[allow(
+        unsafe_code,
+        reason = "no safe interface to this question of the system is known"
+    )]
+    // SAFETY: TIOCOUTQ writes one integer to where the pointer leads, which lives until the call has returned; the
+    // descriptor is open for as long as the stream is borrowed.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut octets) };
+    (result == 0).then_some(octets)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unacknowledged(_: &TcpStream) -> Option<libc::c_int> {
+    None
 }
 
 impl Stream {
@@ -60,6 +81,28 @@ impl Stream {
         timeout(WRITE, write)
             .await
             .map_err(|_| io::ErrorKind::TimedOut)?
+    }
+
+    /// Whether something has arrived that was not read.
+    pub fn has_input(&mut self) -> bool {
+        match self {
+            Self::Plain(stream) => {
+                rustix::io::ioctl_fionread(&*stream).is_ok_and(|octets| octets > 0)
+            }
+            Self::Tls(stream) => {
+                let state = stream.get_mut().1.process_new_packets();
+                state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+            }
+        }
+    }
+
+    /// Whether the other side has not yet acknowledged all that was written. What was read before it did was sent before it
+    /// had the rest: every segment acknowledges what its sender has received (RFC 9293 §3.4). Unknown inside TLS.
+    pub fn is_unacknowledged(&self) -> bool {
+        match self {
+            Self::Plain(stream) => unacknowledged(stream).is_some_and(|octets| octets > 0),
+            Self::Tls(_) => false,
+        }
     }
 
     /// Throws away what has arrived and was not read. Called before the reply to STARTTLS is sent: what is there by then
@@ -135,5 +178,61 @@ impl Stream {
             }
         };
         let _ = timeout(GOODBYE, goodbye).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (Stream::Plain(server), client)
+    }
+
+    #[tokio::test]
+    async fn input_that_waits_is_seen_and_not_taken() {
+        let (mut server, mut client) = pair().await;
+        assert!(!server.has_input());
+        client.write_all(b"ab").await.unwrap();
+        let mut one = [0];
+        let wait = Duration::from_secs(10);
+        assert_eq!(server.read(&mut one, wait).await.unwrap(), 1);
+        assert!(server.has_input());
+        assert_eq!(server.read(&mut one, wait).await.unwrap(), 1);
+        assert!(!server.has_input());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_was_sent_before_the_greeting_arrived_is_told_from_an_answer_to_it() {
+        let (mut server, mut client) = pair().await;
+        let wait = Duration::from_secs(10);
+        // More than the client's side takes in, so that the end of it cannot have arrived.
+        let mut sent = 0;
+        let Stream::Plain(socket) = &server else {
+            panic!("not plain")
+        };
+        socket.writable().await.unwrap();
+        while let Ok(count) = socket.try_write(&[b'x'; 65_536]) {
+            sent += count;
+        }
+        client.write_all(b"early").await.unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(server.read(&mut buffer, wait).await.unwrap(), 5);
+        assert!(server.is_unacknowledged());
+        let mut rest = vec![0; sent];
+        client.read_exact(&mut rest).await.unwrap();
+        client.write_all(b"in time").await.unwrap();
+        assert_eq!(server.read(&mut buffer, wait).await.unwrap(), 7);
+        assert!(!server.is_unacknowledged());
     }
 }

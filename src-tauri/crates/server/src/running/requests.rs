@@ -1,8 +1,11 @@
 //! Requests of other processes and of the window: changes that must be tried before they are stored.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use settings::{Problem, Settings, change};
+use store::ban;
 use store::request::{self, Request};
 use store::{StoreError, Tx};
 use store::{secret, setting};
@@ -10,7 +13,7 @@ use store::{secret, setting};
 use super::{Running, read_settings, storage};
 use crate::deliver::maildir;
 use crate::snapshot::Snapshot;
-use crate::{clock, tls};
+use crate::{clock, live, tls};
 
 /// Kind of the request to apply settings.
 pub const APPLY: &str = "apply";
@@ -18,6 +21,20 @@ pub const APPLY: &str = "apply";
 pub const START: &str = "start";
 /// Kind of the request to stop serving.
 pub const STOP: &str = "stop";
+
+/// Kind of the request to tell what clients do at the moment; the answer is a [`crate::live::Live`].
+pub const LIVE: &str = "live";
+/// Kind of the request to forget what a client did in its minute.
+pub const FORGET_RATES: &str = "forget_rates";
+/// Kind of the request to end the block of a client that wrote to accounts which do not exist.
+pub const LIFT: &str = "lift";
+
+/// What the last two requests are about; they are answered by whether there was anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfClient {
+    /// Its address, or any of its network.
+    pub ip: IpAddr,
+}
 
 /// A settings document to be tried and stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,9 +112,16 @@ impl Running {
         let answer = match request.kind.as_str() {
             APPLY => match serde_json::from_value::<Apply>(request.body) {
                 Ok(apply) => serde_json::to_value(self.apply(apply).await).unwrap_or_default(),
-                Err(error) => {
-                    json!({"problems": [Problem::new("", "unreadable", error.to_string())]})
-                }
+                Err(error) => unreadable(&error),
+            },
+            LIVE => serde_json::to_value(live::live(&self.shared)).unwrap_or_default(),
+            FORGET_RATES => match serde_json::from_value::<OfClient>(request.body) {
+                Ok(of) => json!(self.shared.rates.forget(of.ip)),
+                Err(error) => unreadable(&error),
+            },
+            LIFT => match serde_json::from_value::<OfClient>(request.body) {
+                Ok(of) => self.lift(of.ip).await,
+                Err(error) => unreadable(&error),
             },
             // Start and stop are the supervisor's; it looks for them itself.
             START | STOP => return,
@@ -113,6 +137,20 @@ impl Running {
             .await;
         if let Err(error) = written {
             tracing::error!("a request could not be answered: {error}");
+        }
+    }
+
+    async fn lift(&self, ip: IpAddr) -> Value {
+        let client = crate::rates::counted_as(ip);
+        let was_known = self.shared.bans.lift(client);
+        let stored = self
+            .shared
+            .store
+            .write(move |tx| ban::forget(tx, &client.to_string()))
+            .await;
+        match stored {
+            Ok(was_stored) => json!(was_known || was_stored),
+            Err(error) => json!({"problems": [storage(&error)]}),
         }
     }
 
@@ -171,6 +209,10 @@ impl Running {
         self.publish();
         Applied::Problems(problems)
     }
+}
+
+fn unreadable(error: &serde_json::Error) -> Value {
+    json!({"problems": [Problem::new("", "unreadable", error.to_string())]})
 }
 
 /// The settings as the store keeps them.
