@@ -7,6 +7,7 @@ mod journal;
 mod overview;
 mod queue;
 mod relay;
+mod security;
 mod settings;
 mod status;
 
@@ -24,6 +25,7 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         settings::settings_check,
         settings::settings_apply,
         settings::choose_file,
+        settings::choose_save,
         accounts::user_add,
         accounts::user_set,
         accounts::user_password,
@@ -35,7 +37,6 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         journal::journal_open,
         journal::journal_text,
         overview::overview,
-        overview::lift_block,
         queue::queue_list,
         queue::queue_show,
         queue::queue_act,
@@ -43,6 +44,21 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         relay::relay_password_clear,
         relay::relay_password_status,
         relay::relay_test,
+        security::list_set,
+        security::lists_remove,
+        security::lists_restore,
+        security::lists_analyse,
+        security::lists_hits,
+        security::lists_import_preview,
+        security::lists_import,
+        security::lists_export,
+        security::rates_live,
+        security::rates_unblock,
+        security::blocks_list,
+        security::blocks_lift,
+        security::check_dnsbl,
+        security::check_spf,
+        security::check_message,
         first_run::dns_check,
         first_run::suggest_identity,
         first_run::ports_check,

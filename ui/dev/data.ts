@@ -1,4 +1,5 @@
 /** Made-up data. Names and addresses are those reserved for examples. */
+import { freshSecurity } from "./securityData";
 import type { Entry, FieldInfo, Hour, Overview, Settings, Status, Step, User } from "../src/lib/types";
 
 export function freshSettings(): Settings {
@@ -9,8 +10,10 @@ export function freshSettings(): Settings {
       submissions: ["[::]:465"],
       certificate: "self_signed",
       local_networks: null,
+      exempt_hosts: [],
       dns_servers: [],
       mailbox: { maildir: null },
+      clamd: null,
       journal_days: 90,
     },
     general: {
@@ -43,6 +46,7 @@ export function freshSettings(): Settings {
       give_up_after_hours: 120,
       warn_after_hours: 4,
     },
+    security: freshSecurity(),
     users: [
       { name: "alice", display_name: "Alice Arden", enabled: true },
       { name: "bob", display_name: "Bob Brandt", enabled: true },
@@ -91,7 +95,6 @@ export function noNumbers(): Overview {
     top_refusals: [],
     hours,
     notices: [],
-    blocked: [],
     users: 0,
     queue: { waiting: 0, held: 0, oldest_at_ms: null, paused: [] },
   };
@@ -114,6 +117,11 @@ export const fields: FieldInfo[] = [
   field("delivery.direct_port", 1, 65535, 25),
   field("delivery.give_up_after_hours", 1, 240, 120),
   field("delivery.warn_after_hours", 1, 240, 4),
+  field("security.connection_policy.max_connections", 1, 1000, 50),
+  field("security.connection_policy.max_connections_per_minute", 1, 10000, null),
+  field("security.connection_policy.max_messages_per_minute", 1, 10000, null),
+  field("security.advanced.max_nonexistent_accounts", 1, 10000, 20),
+  field("security.advanced.max_junk_commands", 1, 1000, 100),
 ];
 
 function step(
@@ -356,10 +364,6 @@ export function busyNumbers(): Overview {
           "Other servers cannot find this one. Ask your provider for an MX record to mail.office.example.",
         pane: "general.hostname",
       },
-    ],
-    blocked: [
-      { ip: "192.0.2.77", failures: 14, until_ms: Date.now() + 1_260_000, last_login: "admin" },
-      { ip: "2001:db8::bad", failures: 11, until_ms: Date.now() + 420_000, last_login: "alice" },
     ],
   };
 }

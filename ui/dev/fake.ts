@@ -4,7 +4,6 @@
  */
 import { concerns } from "../src/lib/paths";
 import type {
-  BlockedAddress,
   DnsCheck,
   Document,
   Entry,
@@ -22,6 +21,7 @@ import type {
 } from "../src/lib/types";
 import { FakeQueue } from "./fakeQueue";
 import { FakeRelay } from "./fakeRelay";
+import { FakeSecurity } from "./fakeSecurity";
 import { fields, freshSettings, freshStatus, noNumbers } from "./data";
 
 type Args = Record<string, unknown>;
@@ -46,6 +46,7 @@ export class FakeProgram {
   chosenFile: string | null = null;
   readonly queue = new FakeQueue();
   readonly relay = new FakeRelay();
+  readonly security = new FakeSecurity(this);
   /** Every command with its arguments, in order. */
   readonly calls: { command: string; args: Args }[] = [];
   /** What a command fails with instead of answering. */
@@ -128,9 +129,7 @@ export class FakeProgram {
       }),
     ...this.queue.answers,
     ...this.relay.answers,
-    lift_block: ({ ip }: { ip: string }) => {
-      this.numbers.blocked = this.numbers.blocked.filter((entry: BlockedAddress) => entry.ip !== ip);
-    },
+    ...this.security.answers,
     dns_check: () => this.dns,
     suggest_identity: () => ({ domain: "office.example", hostname: "mail.office.example" }),
     ports_check: () => this.ports,
@@ -159,9 +158,10 @@ export class FakeProgram {
   #check(document: Document): Problem[] {
     const after = structuredClone(this.settings) as unknown as Document;
     merge(after, document);
-    const { general, delivery, service } = after as unknown as Settings;
+    const { general, delivery, security, service } = after as unknown as Settings;
     const problems = this.fields.flatMap((field) => this.#outOfRange(field, after));
     problems.push(...deliveryProblems(delivery, service));
+    problems.push(...securityProblems(security));
     for (const [path, name] of [
       ["general.domain", general.domain],
       ["general.hostname", general.hostname],
@@ -234,10 +234,18 @@ function deliveryProblems(delivery: Settings["delivery"], service: Settings["ser
   return problems;
 }
 
-/** As the program does it: below the two levels that sections have, values are replaced whole. */
+function securityProblems({ checks }: Settings["security"]): Problem[] {
+  return checks.dnsbl_zones.flatMap(({ zone }, index) => {
+    if (/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(zone)) return [];
+    const message = `"${zone}" is not a domain`;
+    return [problem(`security.checks.dnsbl_zones[${index}].zone`, "not_a_domain", message, { value: zone })];
+  });
+}
+
+/** As the program does it: below the levels that sections have, values are replaced whole. */
 function merge(into: Document, from: Document, depth = 0): void {
   for (const [key, value] of Object.entries(from)) {
-    const both = depth < 1 && isNode(value) && isNode(into[key]);
+    const both = (depth < 1 || isPart(into)) && isNode(value) && isNode(into[key]);
     if (both) merge(into[key] as Document, value, depth + 1);
     else into[key] = value;
   }
@@ -247,9 +255,17 @@ function isNode(value: unknown): value is Document {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Security is a section of sections. */
+function isPart(node: Document): boolean {
+  return "sender_policy" in node;
+}
+
 /** Whether a document names the setting of a problem. */
 function names(document: Document, path: string): boolean {
-  const leaves = Object.entries(document).flatMap(([section, keys]) =>
+  const { security, ...sections } = document;
+  const parts = { ...sections } as Document;
+  for (const [part, keys] of Object.entries((security ?? {}) as Document)) parts[`security.${part}`] = keys;
+  const leaves = Object.entries(parts).flatMap(([section, keys]) =>
     Object.keys(keys as Document).map((key) => `${section}.${key}`),
   );
   return leaves.some((leaf) => concerns(path, leaf));

@@ -2,7 +2,10 @@
 import { busyNumbers, manyUsers, sampleEntries } from "./data";
 import type { Problem } from "../src/lib/types";
 import { FakeProgram } from "./fake";
+import { sampleImport } from "./fakeSecurity";
+import { newRule } from "../src/lib/lists";
 import { manyWaiting, paused, waiting } from "./queueData";
+import { manyRules, sampleBlocks, sampleHits, sampleRates, sampleRules } from "./securityData";
 
 export function scene(query: URLSearchParams): FakeProgram {
   const program = new FakeProgram();
@@ -54,6 +57,12 @@ export function scene(query: URLSearchParams): FakeProgram {
   };
   program.queue.rows = waiting();
   program.queue.paused = paused();
+  program.settings.security.lists = sampleRules();
+  program.security.hits = sampleHits();
+  program.security.rates = sampleRates();
+  program.security.blocks = sampleBlocks();
+  program.security.importLines = sampleImport(newRule);
+  program.chosenFile = "/etc/postfix/sender_access";
   shape(program, query.get("scene"));
   return program;
 }
@@ -108,6 +117,7 @@ function shape(program: FakeProgram, name: string | null): void {
   } else if (name === "many") {
     program.settings.users = manyUsers(100_000);
     program.queue.rows = manyWaiting(100_000);
+    program.settings.security.lists = manyRules(100_000);
   } else if (name === "relay" || name === "relay-fails") {
     Object.assign(program.settings.delivery, {
       relay_enabled: true,
@@ -122,6 +132,9 @@ function shape(program: FakeProgram, name: string | null): void {
     program.entries = [];
     program.queue.rows = [];
     program.queue.paused = [];
+    program.settings.security.lists = [];
+    program.security.rates.clients = [];
+    program.security.blocks = [];
     program.numbers = {
       ...program.numbers,
       hours: program.numbers.hours.map((hour) => ({ ...hour, accepted: 0, refused: 0 })),
@@ -129,7 +142,6 @@ function shape(program: FakeProgram, name: string | null): void {
       refused_today: 0,
       top_refusals: [],
       notices: [],
-      blocked: [],
     };
   }
 }

@@ -9,8 +9,3 @@ use crate::shell::Shell;
 pub(crate) async fn overview(shell: State<'_, Shell>) -> Result<Overview, Failure> {
     shell.ask(|control| control.overview()).await
 }
-
-#[tauri::command(rename_all = "snake_case")]
-pub(crate) async fn lift_block(shell: State<'_, Shell>, ip: String) -> Result<(), Failure> {
-    shell.ask(move |control| control.lift_block(&ip)).await
-}

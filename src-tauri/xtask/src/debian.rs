@@ -21,6 +21,7 @@ pub const TEST: &[&str] = &[
     "fonts-dejavu-core",
     "xdotool",
     "xclip",
+    "clamav-daemon",
     "curl",
     "dovecot-lmtpd",
     "libnet-ssleay-perl",

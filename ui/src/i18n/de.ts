@@ -4,6 +4,7 @@ import { deliveryDe } from "./delivery.de";
 import type { Catalogue } from "./en";
 import { fieldsDe } from "./fields.de";
 import { queueDe } from "./queue.de";
+import { securityDe } from "./security.de";
 import { setupDe } from "./setup.de";
 
 const number = new Intl.NumberFormat("de");
@@ -15,11 +16,13 @@ export const de: Catalogue = {
   setup: setupDe,
   delivery: deliveryDe,
   queue: queueDe,
+  security: securityDe,
   language: { label: "Sprache", system: "System", en: "English", de: "Deutsch" },
   panes: {
     overview: "Übersicht",
     general: "Allgemein",
     delivery: "Zustellung",
+    security: "Sicherheit",
     users: "Benutzer",
     groups: "Gruppen",
     queue: "Warteschlange",
@@ -140,17 +143,6 @@ export const de: Catalogue = {
     no_listeners: "Der Server hat keinen Port geöffnet.",
     listener_open: "offen",
     listener_closed: "nicht offen",
-    blocked: "Gesperrte Adressen",
-    blocked_help:
-      "Nach zehn misslungenen Anmeldungen in zehn Minuten wird eine Adresse eine Weile abgewiesen.",
-    none_blocked: "Keine Adresse ist gesperrt.",
-    blocked_ip: "Adresse",
-    blocked_login: "Zuletzt versucht als",
-    blocked_failures: "Versuche",
-    blocked_until: "Bis",
-    lift: "Aufheben",
-    lift_label: (ip) => `Sperre von ${ip} aufheben`,
-    lifted: (ip) => `${ip} darf sich wieder verbinden.`,
     test: "Testnachricht senden …",
     test_title: "Testnachricht senden",
     test_text: "Geht per SMTP durch diesen Server in das Postfach des Benutzers, wie echte Mail.",

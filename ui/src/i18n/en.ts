@@ -3,6 +3,7 @@ import { codesEn } from "./codes.en";
 import { deliveryEn } from "./delivery.en";
 import { fieldsEn } from "./fields.en";
 import { queueEn } from "./queue.en";
+import { securityEn } from "./security.en";
 import { setupEn } from "./setup.en";
 
 const number = new Intl.NumberFormat("en");
@@ -14,11 +15,13 @@ export const en = {
   setup: setupEn,
   delivery: deliveryEn,
   queue: queueEn,
+  security: securityEn,
   language: { label: "Language", system: "System", en: "English", de: "Deutsch" },
   panes: {
     overview: "Overview",
     general: "General",
     delivery: "Delivery",
+    security: "Security",
     users: "Users",
     groups: "Groups",
     queue: "Queue",
@@ -137,16 +140,6 @@ export const en = {
     no_listeners: "The server has no open port.",
     listener_open: "open",
     listener_closed: "not open",
-    blocked: "Blocked addresses",
-    blocked_help: "After ten failed sign-ins in ten minutes an address is turned away for a while.",
-    none_blocked: "No address is blocked.",
-    blocked_ip: "Address",
-    blocked_login: "Last tried as",
-    blocked_failures: "Failures",
-    blocked_until: "Until",
-    lift: "Lift",
-    lift_label: (ip: string) => `Lift the block of ${ip}`,
-    lifted: (ip: string) => `${ip} may connect again.`,
     test: "Send a test message…",
     test_title: "Send a test message",
     test_text: "Goes through this server by SMTP and into the user’s mailbox, as real mail does.",

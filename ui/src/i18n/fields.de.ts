@@ -147,5 +147,89 @@ export const fieldsDe: typeof fieldsEn = {
       label: "Absender über Verzögerung benachrichtigen nach",
       help: "Einmal, während die Mail weiter wartet.",
     },
+    "service.exempt_hosts": {
+      label: "Nicht begrenzt",
+      help: "Adressen und Netze, für die diese Grenzen nicht gelten, etwa ein zweiter Mailserver oder ein Büro hinter einer Adresse.",
+    },
+    "service.clamd": {
+      label: "Adresse von clamd",
+      help: "Host und Port, etwa 127.0.0.1:3310, oder unix: und der Pfad seines Sockets.",
+    },
+    "security.sender_policy.reject_non_fqdn": {
+      label: "Absender ohne vollen Domainnamen abweisen",
+      help: "Etwa chef@buero statt chef@buero.example. Adressen wie user@[192.0.2.1] und der leere Absender kommen durch.",
+    },
+    "security.sender_policy.reject_unknown_domain": {
+      label: "Absender unbekannter Domains abweisen",
+      help: "Eine Domain ohne MX-, A- oder AAAA-Eintrag könnte nie eine Antwort bekommen. Weiß es das DNS nicht, soll der Absender wiederkommen.",
+    },
+    "security.sender_policy.unknown_domain_scope": {
+      label: "Unbekannte Domains zählen",
+      help: "Für welche Empfänger es die Domain des Absenders geben muss.",
+    },
+    "security.connection_policy.reject_unknown_client_hostname": {
+      label: "Clients ohne Namen abweisen",
+      help: "Weist Mail von Adressen ab, zu denen das DNS keinen Namen hat (Reverse-DNS, PTR).",
+    },
+    "security.connection_policy.client_hostname": {
+      label: "Wie der Name sein muss",
+      help: "Irgendein Name ist eine milde Prüfung, einer, der zurückführt, eine strenge.",
+    },
+    "security.connection_policy.max_connections": {
+      label: "Gleichzeitige Verbindungen",
+      help: "Hält ein Client so viele offen, bekommt er für jede weitere 421.",
+    },
+    "security.connection_policy.max_connections_per_minute": {
+      label: "Verbindungen in einer Minute",
+      help: "Auch abgewiesene zählen. Darüber gibt es 421, bis die Minute um ist.",
+    },
+    "security.connection_policy.max_messages_per_minute": {
+      label: "Nachrichten in einer Minute",
+      help: "Gezählt bei MAIL FROM, ob angenommen oder nicht. Darüber gibt es 450, bis die Minute um ist.",
+    },
+    "security.advanced.reject_unauthorized_pipelining": {
+      label: "Unerlaubtes Pipelining abweisen",
+      help: "Weist Clients ab, die Befehle senden, bevor sie dran sind. Spamprogramme tun das; Mailserver warten.",
+    },
+    "security.advanced.reject_non_fqdn_helo": {
+      label: "Unvollständige HELO-Namen abweisen",
+      help: "Ein Server muss sich mit vollem Namen melden, etwa mail.example.com, oder mit einer Adresse in Klammern.",
+    },
+    "security.advanced.reject_unknown_helo": {
+      label: "Im DNS unbekannte HELO-Namen abweisen",
+      help: "Der Name braucht einen MX-, A- oder AAAA-Eintrag. Daran scheitern auch redliche Server.",
+    },
+    "security.advanced.max_nonexistent_accounts": {
+      label: "Unbekannte Konten von einer Adresse",
+      help: "Wer an so viele verschiedene Konten schreibt, die es nicht gibt, ist bis Mitternacht gesperrt.",
+    },
+    "security.advanced.max_junk_commands": {
+      label: "Befehle ohne Wirkung in einer Sitzung",
+      help: "NOOP, VRFY, ETRN und RSET vor einer Nachricht. Jeder zehnte wird eine Sekunde später beantwortet; darüber zählen sie als Fehler.",
+    },
+    "security.checks.dnsbl_zones": {
+      label: "Listen",
+      help: "Gefragt nach der Adresse jedes fremden Clients. Steht er in einer davon, wird er abgewiesen.",
+    },
+    "security.checks.spf": {
+      label: "SPF",
+      help: "Ob die Domain des Absenders diesen Client für sich senden lässt (RFC 7208).",
+    },
+    "security.checks.dkim": {
+      label: "DKIM",
+      help: "Ob die Signaturen der Nachricht stimmen (RFC 6376). Mail ohne Signatur kommt durch.",
+    },
+    "security.checks.dmarc": {
+      label: "DMARC",
+      help: "Was die Domain der From-Zeile will, wenn weder SPF noch DKIM für sie spricht (RFC 7489).",
+    },
+    "security.checks.antivirus": {
+      label: "Wird ein Schädling gefunden",
+      help: "Jede Nachricht prüft clamd, auch die der eigenen Benutzer.",
+    },
+    "security.checks.antivirus_unavailable": {
+      label: "Ist clamd nicht zu erreichen",
+      help: "Es läuft nicht, ist zu langsam oder bricht ab.",
+    },
   },
 };

@@ -151,6 +151,90 @@ const fields: Record<SettingPath | Kind, Words> = {
     label: "Tell the sender of a delay after",
     help: "Once, while the mail goes on waiting.",
   },
+  "service.exempt_hosts": {
+    label: "Not limited",
+    help: "Addresses and networks to which these limits do not apply, such as a second mail server or an office behind one address.",
+  },
+  "service.clamd": {
+    label: "Address of clamd",
+    help: "Host and port, such as 127.0.0.1:3310, or unix: and the path of its socket.",
+  },
+  "security.sender_policy.reject_non_fqdn": {
+    label: "Reject senders without a full domain name",
+    help: "Such as boss@office instead of boss@office.example. Addresses like user@[192.0.2.1] and the empty sender pass.",
+  },
+  "security.sender_policy.reject_unknown_domain": {
+    label: "Reject senders of unknown domains",
+    help: "A domain without MX, A or AAAA record in the DNS could never get an answer. If the DNS cannot say, the sender is asked to come back.",
+  },
+  "security.sender_policy.unknown_domain_scope": {
+    label: "Unknown domains count",
+    help: "For which recipients the sender’s domain must exist.",
+  },
+  "security.connection_policy.reject_unknown_client_hostname": {
+    label: "Reject clients without a name",
+    help: "Refuses mail from addresses that the DNS has no name for (reverse DNS, PTR).",
+  },
+  "security.connection_policy.client_hostname": {
+    label: "What the name must be",
+    help: "Any name is a mild test, a name that leads back a strict one.",
+  },
+  "security.connection_policy.max_connections": {
+    label: "Connections at the same time",
+    help: "A client that keeps so many open gets 421 for each further one.",
+  },
+  "security.connection_policy.max_connections_per_minute": {
+    label: "Connections in a minute",
+    help: "Refused attempts count too. Above it, 421 until the minute is over.",
+  },
+  "security.connection_policy.max_messages_per_minute": {
+    label: "Messages in a minute",
+    help: "Counted at MAIL FROM, whether taken or not. Above it, 450 until the minute is over.",
+  },
+  "security.advanced.reject_unauthorized_pipelining": {
+    label: "Reject unauthorized pipelining",
+    help: "Refuses clients that send commands before it is their turn. Spam programs do; mail servers wait.",
+  },
+  "security.advanced.reject_non_fqdn_helo": {
+    label: "Reject HELO names that are not full",
+    help: "A server must greet with a full name, such as mail.example.com, or an address in brackets.",
+  },
+  "security.advanced.reject_unknown_helo": {
+    label: "Reject HELO names the DNS does not know",
+    help: "The name needs an MX, A or AAAA record. Some honest servers fail this.",
+  },
+  "security.advanced.max_nonexistent_accounts": {
+    label: "Unknown accounts from one address",
+    help: "Whoever writes to so many different accounts that do not exist is blocked until midnight.",
+  },
+  "security.advanced.max_junk_commands": {
+    label: "Commands without effect in a session",
+    help: "NOOP, VRFY, ETRN and RSET before a message. Every tenth is answered a second late; above the limit they count as errors.",
+  },
+  "security.checks.dnsbl_zones": {
+    label: "Lists",
+    help: "Asked about the address of every client that is a stranger. Standing in one of them, it is refused.",
+  },
+  "security.checks.spf": {
+    label: "SPF",
+    help: "Whether the sender’s domain lets this client send for it (RFC 7208).",
+  },
+  "security.checks.dkim": {
+    label: "DKIM",
+    help: "Whether the message’s signatures are right (RFC 6376). Mail without a signature passes.",
+  },
+  "security.checks.dmarc": {
+    label: "DMARC",
+    help: "What the domain of the From line wants done when neither SPF nor DKIM speaks for it (RFC 7489).",
+  },
+  "security.checks.antivirus": {
+    label: "When malware is found",
+    help: "Every message is scanned by clamd, that of your own users too.",
+  },
+  "security.checks.antivirus_unavailable": {
+    label: "When clamd cannot be asked",
+    help: "It does not run, is too slow, or breaks off.",
+  },
 };
 
 export const fieldsEn = { fields };

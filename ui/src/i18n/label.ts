@@ -1,5 +1,5 @@
 /** What a setting path is called where people read it. */
-import { isSettingPath, paneOf } from "../lib/paths";
+import { isSettingPath, paneOf, securityTabOf } from "../lib/paths";
 import { i18n } from "./i18n.svelte";
 
 /** The setting a problem's path belongs to: `general.additional_domains[1]` is one of `general.additional_domains`. */
@@ -17,6 +17,8 @@ export function labelOf(path: string): string {
   if (isSettingPath(setting)) return i18n.t.fields[setting].label;
   // Applied with the settings, but none of them.
   if (path === "delivery.relay_password") return i18n.t.delivery.password;
+  const tab = securityTabOf(path);
+  if (tab !== null) return i18n.t.security.tabs[tab];
   const pane = paneOf(path);
   return pane === null ? path : i18n.t.panes[pane];
 }

@@ -57,6 +57,26 @@ const problems: Record<Language, Words> = {
     username_needed: () =>
       "Tragen Sie den Benutzernamen beim Relay ein, oder schalten Sie die Anmeldung aus.",
     control_character: () => "Zeilenumbrüche und andere Steuerzeichen sind nicht erlaubt.",
+    value_needed: () => "Ein Wert wird gebraucht.",
+    has_mask: (a) => `„${a.value}“ hat eine Maske; wählen Sie dafür IP/Netzmaske.`,
+    not_an_ip: (a) => `„${a.value}“ ist keine IP-Adresse; schreiben Sie etwa 192.0.2.1 oder 2001:db8::1.`,
+    no_mask: (a) => `„${a.value}“ fehlt die Maske; schreiben Sie etwa 192.0.2.0/24.`,
+    not_a_mask: (a) => `„${a.value}“ hat keine brauchbare Maske; schreiben Sie etwa /24 oder /255.255.255.0.`,
+    null_sender: () => "<> ist der Absender von Benachrichtigungen; keine Regel kann ihn nennen.",
+    no_at: (a) =>
+      `„${a.value}“ fehlt das @; schreiben Sie name@${a.value} für eine Adresse oder @${a.value} für alle der Domain.`,
+    not_an_address: (a) => `„${a.value}“ ist keine Mailadresse.`,
+    not_a_domain: (a) => `„${a.value}“ ist keine Domain.`,
+    has_at: (a) => `„${a.value}“ enthält ein @; eine Domain steht ohne da, oder wählen Sie Absender.`,
+    white_only: () =>
+      "Domain gibt es nur für weiße Regeln; wählen Sie Absender und schreiben Sie @ und die Domain.",
+    no_clamd: () => "Dazu muss hier die Adresse von clamd stehen.",
+    bad_rule_name: () => "Ein Name hat keinen Zeilenumbruch und keine Leerzeichen am Anfang oder Ende.",
+    bad_comment: () => "Eine Bemerkung hat höchstens 500 Zeichen und keinen Zeilenumbruch.",
+    too_many_masks: (a) => `Höchstens ${a.max} verschiedene Masken mit Lücken sind erlaubt.`,
+    host_bits: () => "Stellen außerhalb der Maske zählen nicht.",
+    mask_with_holes: () => "Die Maske hat Lücken: Sie trifft Adressen, die nicht beieinander liegen.",
+    everybody: () => "Das trifft jeden.",
     schedule_needed: () => "Mindestens eine Zahl von Minuten wird gebraucht.",
   },
 };

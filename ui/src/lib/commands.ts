@@ -2,6 +2,13 @@
 import { Channel, invoke } from "@tauri-apps/api/core";
 import type {
   Applied,
+  BlockedClient,
+  BlockReason,
+  CheckedMessage,
+  CheckFinding,
+  CheckTrial,
+  Criterion,
+  DnsblZone,
   DnsCheck,
   Document,
   Entry,
@@ -11,6 +18,15 @@ import type {
   Identity,
   JournalFilter,
   JournalPage,
+  ListAnalysis,
+  ListExported,
+  ListFormat,
+  ListHits,
+  ListImport,
+  ListImported,
+  ListImportPreview,
+  ListRule,
+  LiveRates,
   Overview,
   PortCheck,
   Problem,
@@ -70,6 +86,31 @@ export const commands = {
   settings_apply: (document: Document, base_revision: number, reason: string) =>
     call<Applied>("settings_apply", { document, base_revision, reason }),
   choose_file: (title: string) => call<string | null>("choose_file", { title }),
+  /** Where to write a file; `name` is what is offered. */
+  choose_save: (title: string, name: string) => call<string | null>("choose_save", { title, name }),
+
+  /** Changes of the lists answer with the revision they have made. */
+  list_set: (name: string | null, rule: ListRule) => call<number>("list_set", { name, rule }),
+  lists_remove: (names: string[]) => call<number>("lists_remove", { names }),
+  lists_restore: (rules: ListRule[]) => call<number>("lists_restore", { rules }),
+  /** `name` is the stored rule that is being edited. */
+  lists_analyse: (rule: ListRule, name: string | null) => call<ListAnalysis>("lists_analyse", { rule, name }),
+  lists_hits: () => call<ListHits[]>("lists_hits"),
+  lists_import_preview: (wanted: ListImport) =>
+    call<ListImportPreview>("lists_import_preview", { import: wanted }),
+  lists_import: (wanted: ListImport) => call<ListImported>("lists_import", { import: wanted }),
+  /** `addresses`: whether an access table is one of senders or of recipients. */
+  lists_export: (path: string, format: ListFormat, addresses: Criterion | null) =>
+    call<ListExported>("lists_export", { path, format, addresses }),
+
+  rates_live: () => call<LiveRates>("rates_live"),
+  rates_unblock: (client: string) => call<void>("rates_unblock", { client }),
+  blocks_list: () => call<BlockedClient[]>("blocks_list"),
+  blocks_lift: (client: string, reason: BlockReason) => call<void>("blocks_lift", { client, reason }),
+
+  check_dnsbl: (ip: string, zones: DnsblZone[]) => call<CheckFinding[]>("check_dnsbl", { ip, zones }),
+  check_spf: (trial: CheckTrial) => call<CheckFinding[]>("check_spf", { trial }),
+  check_message: (trial: CheckTrial) => call<CheckedMessage>("check_message", { trial }),
 
   user_add: (user: User, password: string) => call<void>("user_add", { user, password }),
   user_set: (name: string, user: User) => call<void>("user_set", { name, user }),
@@ -96,7 +137,6 @@ export const commands = {
     call<RelayStep[]>("relay_test", { test, steps: new Channel<RelayStep>(onstep) }),
 
   overview: () => call<Overview>("overview"),
-  lift_block: (ip: string) => call<void>("lift_block", { ip }),
 
   dns_check: (domain: string, hostname: string) => call<DnsCheck[]>("dns_check", { domain, hostname }),
   suggest_identity: () => call<Identity>("suggest_identity"),

@@ -22,6 +22,8 @@ export const settingPaths = [
   "service.local_networks",
   "service.dns_servers",
   "service.mailbox",
+  "service.exempt_hosts",
+  "service.clamd",
   "service.journal_days",
   "delivery.relay_enabled",
   "delivery.relay_server",
@@ -36,6 +38,25 @@ export const settingPaths = [
   "delivery.retry_schedule_minutes",
   "delivery.give_up_after_hours",
   "delivery.warn_after_hours",
+  "security.sender_policy.reject_non_fqdn",
+  "security.sender_policy.reject_unknown_domain",
+  "security.sender_policy.unknown_domain_scope",
+  "security.connection_policy.reject_unknown_client_hostname",
+  "security.connection_policy.client_hostname",
+  "security.connection_policy.max_connections",
+  "security.connection_policy.max_connections_per_minute",
+  "security.connection_policy.max_messages_per_minute",
+  "security.advanced.reject_unauthorized_pipelining",
+  "security.advanced.reject_non_fqdn_helo",
+  "security.advanced.reject_unknown_helo",
+  "security.advanced.max_nonexistent_accounts",
+  "security.advanced.max_junk_commands",
+  "security.checks.dnsbl_zones",
+  "security.checks.spf",
+  "security.checks.dkim",
+  "security.checks.dmarc",
+  "security.checks.antivirus",
+  "security.checks.antivirus_unavailable",
 ] as const;
 
 export type SettingPath = (typeof settingPaths)[number];
@@ -87,20 +108,26 @@ export function sameValue(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-export type PaneId = "overview" | "general" | "delivery" | "users" | "groups" | "queue" | "log";
+export type PaneId = "overview" | "general" | "delivery" | "security" | "users" | "groups" | "queue" | "log";
 
-/** Settings of the server itself that are about where mail goes. */
-const deliveryOfService: readonly string[] = ["service.mailbox", "service.dns_servers"];
+/** Settings of the server itself that stand in another pane than General. */
+const elsewhere: readonly (readonly [string, PaneId])[] = [
+  ["service.mailbox", "delivery"],
+  ["service.dns_servers", "delivery"],
+  ["service.exempt_hosts", "security"],
+  ["service.clamd", "security"],
+];
 
 /** The pane on which a setting is edited; `null` for what no pane of this window shows. */
 export function paneOf(path: string): PaneId | null {
   const section = path.split(/[.[]/)[0];
   switch (section) {
     case "service":
-      return deliveryOfService.some((setting) => concerns(path, setting)) ? "delivery" : "general";
+      return elsewhere.find(([setting]) => concerns(path, setting))?.[1] ?? "general";
     case "overview":
     case "general":
     case "delivery":
+    case "security":
     case "users":
     case "groups":
     case "queue":
@@ -109,4 +136,15 @@ export function paneOf(path: string): PaneId | null {
     default:
       return null;
   }
+}
+
+/** The tabs of the Security pane, in their order; each but Connection Policy is named as its part of the settings. */
+export const securityTabs = ["lists", "sender_policy", "connection_policy", "advanced", "checks"] as const;
+export type SecurityTab = (typeof securityTabs)[number];
+
+/** The tab of the Security pane on which a setting is edited; `null` for a path of another pane or of the whole one. */
+export function securityTabOf(path: string): SecurityTab | null {
+  if (concerns(path, "service.exempt_hosts")) return "connection_policy";
+  if (concerns(path, "service.clamd")) return "checks";
+  return securityTabs.find((tab) => concerns(path, `security.${tab}`)) ?? null;
 }

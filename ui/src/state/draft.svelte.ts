@@ -15,7 +15,7 @@ import {
   type SettingPath,
   type ValueAt,
 } from "../lib/paths";
-import type { Document, FieldInfo, Problem, Settings } from "../lib/types";
+import type { Document, FieldInfo, ListRule, Problem, Settings } from "../lib/types";
 import { relayPassword } from "./relayPassword.svelte";
 
 const checkAfterMs = 300;
@@ -72,7 +72,13 @@ export class Draft {
       const answer = await commands.settings_get();
       this.fields = new Map(answer.fields.map((field) => [field.path, field]));
       if (this.changed.length > 0 && this.saved !== null && !sameSections(this.saved, answer.settings)) {
-        this.saved = { ...this.saved, users: answer.settings.users, groups: answer.settings.groups };
+        const { users, groups, security } = answer.settings;
+        this.saved = {
+          ...this.saved,
+          users,
+          groups,
+          security: { ...this.saved.security, lists: security.lists },
+        };
       } else {
         this.saved = answer.settings;
         this.revision = answer.revision;
@@ -81,6 +87,17 @@ export class Draft {
     } catch (thrown) {
       this.loadFailure = asFailure(thrown);
     }
+  }
+
+  /** Takes over what a revision has made of the rules; all is read again where another revision came in between. */
+  async tookLists(revision: number, change: (rules: readonly ListRule[]) => ListRule[]): Promise<void> {
+    if (this.saved === null || (revision !== this.revision && revision !== this.revision + 1)) {
+      await this.load();
+      return;
+    }
+    const { security } = this.saved;
+    this.saved = { ...this.saved, security: { ...security, lists: change(security.lists) } };
+    this.revision = revision;
   }
 
   isChanged(path: SettingPath): boolean {
@@ -225,7 +242,11 @@ export class Draft {
 
 function sameSections(a: Settings, b: Settings): boolean {
   const sections = ["general", "service", "delivery"] as const;
-  return sections.every((section) => sameValue(a[section], b[section]));
+  // Rules of the lists are changed one by one, as users are.
+  const { lists: ofA, ...securityA } = a.security;
+  const { lists: ofB, ...securityB } = b.security;
+  void [ofA, ofB];
+  return sameValue(securityA, securityB) && sections.every((section) => sameValue(a[section], b[section]));
 }
 
 export const draft = new Draft([relayPassword]);

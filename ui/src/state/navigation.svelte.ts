@@ -1,9 +1,11 @@
-/** Which pane is in view, and which field of it is to be brought into view. */
+/** Which pane is in view, with its tab where it has some, and which field of it is to be brought into view. */
 import { tick } from "svelte";
-import { paneOf, type PaneId } from "../lib/paths";
+import { paneOf, securityTabOf, type PaneId, type SecurityTab } from "../lib/paths";
 
 class Navigation {
   pane = $state<PaneId>("overview");
+  /** Which tab of the Security pane is in view, or was. */
+  securityTab = $state<SecurityTab>("lists");
   /** A search the mail log should begin with, e.g. a token from the overview. */
   logSearch = $state<string | null>(null);
 
@@ -16,6 +18,7 @@ class Navigation {
     const pane = paneOf(path);
     if (pane === null) return;
     this.pane = pane;
+    this.securityTab = securityTabOf(path) ?? this.securityTab;
     await tick();
     if (path.includes(".")) focusField(path);
   }

@@ -1,8 +1,6 @@
 /** The numbers of the overview, read again every few seconds while it is in view. */
 import { asFailure, commands } from "../lib/commands";
-import { i18n } from "../i18n/i18n.svelte";
 import type { Overview } from "../lib/types";
-import { toasts } from "./toasts.svelte";
 
 const everyMs = 3000;
 
@@ -26,16 +24,6 @@ class OverviewPage {
       if (document.visibilityState === "visible") void this.refresh();
     }, every);
     return () => clearInterval(timer);
-  }
-
-  async lift(ip: string): Promise<void> {
-    try {
-      await commands.lift_block(ip);
-      toasts.info(i18n.t.overview.lifted(ip));
-    } catch (thrown) {
-      toasts.error(asFailure(thrown).message);
-    }
-    await this.refresh();
   }
 }
 

@@ -3,7 +3,9 @@
 //! Exit status 0: done. 1: refused, with the reasons by path on the error stream. 2: the command line was not understood.
 
 mod accounts;
+mod blocks;
 mod journal;
+mod lists;
 mod output;
 mod queue;
 mod relay;
@@ -62,12 +64,15 @@ enum Verb {
         /// The six letters and digits in brackets at the end of a refusal, or a whole bounce that holds them.
         token: String,
     },
-    /// Addresses that may not sign in after too many failures: list, lift.
+    /// Clients that are blocked, and how often clients come: list, lift, rates.
     #[command(subcommand)]
-    Blocked(journal::BlockedVerb),
+    Blocks(blocks::Verb),
     /// What waits to be delivered: list, show, retry, hold, release, return, remove.
     #[command(subcommand)]
     Queue(queue::Verb),
+    /// Black and white lists: list, add, set, remove, check, import, export, hits.
+    #[command(subcommand)]
+    Lists(lists::Verb),
     /// The relay that mail for others goes through: test, password.
     #[command(subcommand)]
     Relay(relay::Verb),
@@ -151,8 +156,9 @@ fn carry_out(
         Verb::Group(verb) => accounts::group(&control, verb, output),
         Verb::Log(arguments) => journal::log(&control, &arguments, output),
         Verb::Explain { token } => journal::explain(&control, &token, output),
-        Verb::Blocked(verb) => journal::blocked(&control, verb, output),
+        Verb::Blocks(verb) => blocks::run(&control, verb, output),
         Verb::Queue(verb) => queue::run(&control, verb, output),
+        Verb::Lists(verb) => lists::run(&control, verb, output),
         Verb::Relay(verb) => relay::run(&control, verb, output),
     }
 }
@@ -218,6 +224,30 @@ mod tests {
         }
         assert!(is_understood("postroom queue list"));
         assert!(!is_understood("postroom queue list --limit 0"));
+    }
+
+    #[test]
+    fn a_rule_says_on_which_list_it_stands_and_what_it_looks_at() {
+        assert!(is_understood(
+            "postroom lists add spam black ip_mask 192.0.2.0/24 --action discard"
+        ));
+        assert!(is_understood(
+            "postroom lists add friend white domain .abc.com --disabled"
+        ));
+        assert!(!is_understood("postroom lists add spam 192.0.2.1"));
+        assert!(!is_understood("postroom lists add spam grey ip 192.0.2.1"));
+        assert!(is_understood(
+            "postroom lists set spam --enabled false --rename ham"
+        ));
+        assert!(!is_understood("postroom lists remove"));
+        for line in [
+            "import rules.csv --dry-run",
+            "import - --format sender --replace",
+            "export - --format cidr",
+            "hits",
+        ] {
+            assert!(is_understood(&format!("postroom lists {line}")), "{line}");
+        }
     }
 
     #[test]

@@ -5,14 +5,18 @@
 
 mod accounts;
 pub mod bindings;
+mod blocks;
+mod checks;
 pub mod cli;
 mod explain;
 mod failure;
 mod first_run;
 mod journal;
+mod lists;
 mod mailbox;
 mod overview;
 mod queue;
+mod rates;
 mod relay;
 mod relay_test;
 mod service;
@@ -20,17 +24,24 @@ mod settings_verbs;
 mod test_message;
 
 pub use accounts::Removed;
+pub use blocks::{BlockReason, BlockedClient};
+pub use checks::{CheckEffect, CheckFinding, CheckName, CheckTrial, CheckedMessage};
 pub use failure::{Failure, FailureKind};
 pub use first_run::{DnsCheck, Identity, PortCheck};
 pub use journal::{Entry, JournalFilter, JournalPage, Summary};
+pub use lists::{ListExported, ListFormat, ListHits, ListImport, ListImportPreview, ListImported};
 pub use overview::{Notice, Overview, PausedDestination, QueueGlance, TopRefusal};
+pub use policy::lists::overlap::{ListAnalysis, ListNote, ListOverlap, ListSkips, OverlapWhy};
 pub use queue::{
     QueueAct, QueueActed, QueueAttempt, QueueEntry, QueueFilter, QueuePage, QueueRow, QueueWhich,
 };
+pub use rates::{LiveClient, LiveRates};
 pub use relay::RelayPasswordStatus;
 pub use relay_test::{RelayStep, RelayTest, SeenCertificate, StepName, StepResult};
 pub use server::relay_password::{Keychain, KeychainError};
 pub use service::{Owner, Status};
+pub use settings::security::exchange::{ImportVerdict, ListImportLine, OnExisting};
+pub use settings::security::{Criterion, DnsblZone, ListRule};
 pub use settings::{Group, Problem, User};
 pub use settings_verbs::{Applied, SettingsView};
 pub use store::DataDir;

@@ -6,7 +6,6 @@ use serde::Serialize;
 use server::{clock, disk};
 use settings::{MEGABYTE, Mailbox, Settings};
 use store::journal;
-use store::login_failure::{self, Blocked};
 use store::queue;
 use ts_rs::TS;
 
@@ -58,19 +57,6 @@ pub struct Notice {
     pub pane: Option<String>,
 }
 
-/// An address that may not sign in for a while.
-#[derive(Debug, Clone, PartialEq, Serialize, TS)]
-pub struct BlockedAddress {
-    /// The address.
-    pub ip: String,
-    /// Failed logins.
-    pub failures: u32,
-    /// Until when, milliseconds since 1970.
-    pub until_ms: i64,
-    /// The user name last tried, if it is one.
-    pub last_login: String,
-}
-
 /// A destination that cannot be reached at present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct PausedDestination {
@@ -110,8 +96,6 @@ pub struct Overview {
     pub hours: Vec<Hour>,
     /// What needs attention.
     pub notices: Vec<Notice>,
-    /// Addresses that failed to sign in too often.
-    pub blocked: Vec<BlockedAddress>,
     /// Number of users.
     pub users: usize,
     /// The queue.
@@ -125,14 +109,12 @@ impl Control {
     /// The disk.
     pub fn overview(&self) -> Result<Overview, Failure> {
         let today = clock::start_of_today();
-        let now = clock::now_ms();
-        let first_hour = (now / HOUR_MS - (HOURS - 1)) * HOUR_MS;
-        let (counts, top, hours, blocked, queue) = self.store.read(|conn| {
+        let first_hour = (clock::now_ms() / HOUR_MS - (HOURS - 1)) * HOUR_MS;
+        let (counts, top, hours, queue) = self.store.read(|conn| {
             Ok((
                 journal::counts_since(conn, today)?,
                 journal::refusals_since(conn, today, TOP)?,
                 journal::per_hour(conn, first_hour)?,
-                login_failure::blocked(conn, now)?,
                 queue::glance(conn, PAUSED)?,
             ))
         })?;
@@ -154,37 +136,9 @@ impl Control {
                 .collect(),
             hours: (0..HOURS).map(|n| hour(first_hour + n * HOUR_MS)).collect(),
             notices: self.notices(&self.status()?, &settings)?,
-            blocked: blocked.into_iter().map(Into::into).collect(),
             users: settings.users.len(),
             queue: queue.into(),
         })
-    }
-
-    /// Addresses that may not sign in for a while.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn blocked(&self) -> Result<Vec<BlockedAddress>, Failure> {
-        let blocked = self
-            .store
-            .read(|conn| login_failure::blocked(conn, clock::now_ms()))?;
-        Ok(blocked.into_iter().map(Into::into).collect())
-    }
-
-    /// Lets an address sign in again.
-    ///
-    /// # Errors
-    /// What is no address, or the disk.
-    pub fn lift_block(&self, ip: &str) -> Result<(), Failure> {
-        let ip: std::net::IpAddr = ip.trim().parse().map_err(|_| {
-            Failure::new(
-                crate::FailureKind::Problems,
-                format!("\"{ip}\" is not an IP address"),
-            )
-        })?;
-        self.store
-            .write_blocking(move |tx| login_failure::lift(tx, ip))?;
-        Ok(())
     }
 
     fn notices(&self, status: &Status, settings: &Settings) -> Result<Vec<Notice>, Failure> {
@@ -320,17 +274,6 @@ impl From<queue::Glance> for QueueGlance {
             held: glance.held,
             oldest_at_ms: glance.oldest_at_ms,
             paused: paused.collect(),
-        }
-    }
-}
-
-impl From<Blocked> for BlockedAddress {
-    fn from(blocked: Blocked) -> Self {
-        Self {
-            ip: blocked.ip,
-            failures: blocked.failures,
-            until_ms: blocked.until_ms,
-            last_login: blocked.last_login,
         }
     }
 }

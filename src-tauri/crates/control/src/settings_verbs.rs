@@ -224,10 +224,7 @@ fn conflicts(
     };
     let then = setting::as_of(conn, base)?.unwrap_or_default();
     let current = rows(&now.settings);
-    let named = document
-        .as_object()
-        .map(|map| map.keys().cloned().collect::<Vec<_>>())
-        .unwrap_or_default();
+    let named = sections(document);
     let differs = |section: &String| {
         let of = |rows: &[setting::Row]| {
             let mut rows: Vec<_> = rows
@@ -242,6 +239,18 @@ fn conflicts(
         !before.is_empty() && before != of(&current)
     };
     Ok(named.into_iter().filter(differs).collect())
+}
+
+/// Sections that a document names; those of security lie one level lower.
+fn sections(document: &Value) -> Vec<String> {
+    let mut named = Vec::new();
+    for (section, value) in document.as_object().into_iter().flatten() {
+        match value.as_object().filter(|_| section == "security") {
+            Some(parts) => named.extend(parts.keys().map(|part| format!("{section}.{part}"))),
+            None => named.push(section.clone()),
+        }
+    }
+    named
 }
 
 /// Whether a port could be opened by this process now; used by the first-run assistant.

@@ -106,6 +106,10 @@ certificate: Certificate,
  */
 local_networks: Array<string> | null, 
 /**
+ * Addresses and networks that the connection policy does not limit, for example a monitor or a second mail server.
+ */
+exempt_hosts: Array<string>, 
+/**
  * Name servers that are asked for the servers of other domains. Empty means those of the system.
  */
 dns_servers: Array<string>, 
@@ -113,6 +117,10 @@ dns_servers: Array<string>,
  * Where received mail goes: into a folder of Maildirs, one for each user, or to another mail store over LMTP.
  */
 mailbox: Mailbox, 
+/**
+ * Where clamd scans messages for malware: `host:port`, or `unix:` and the full path of its socket.
+ */
+clamd: string | null, 
 /**
  * Days after which entries of the mail log are removed.
  */
@@ -176,6 +184,168 @@ give_up_after_hours: number,
  */
 warn_after_hours: number | null, };
 
+export type ListKind = "black" | "white";
+
+export type Criterion = "ip" | "ip_mask" | "sender" | "recipient" | "domain";
+
+export type ListAction = "reject" | "discard";
+
+export type ListRule = { 
+/**
+ * Its name, 1 to 64 characters, unlike that of any other rule, upper and lower case aside.
+ */
+name: string, 
+/**
+ * On which list it stands.
+ */
+list: ListKind, 
+/**
+ * What of a message it looks at.
+ */
+criterion: Criterion, 
+/**
+ * What it looks for, in the form that the criterion has.
+ */
+value: string, 
+/**
+ * What becomes of a message that matches; of no meaning on the white list.
+ */
+action: ListAction, 
+/**
+ * A rule that is not enabled matches nothing.
+ */
+enabled: boolean, 
+/**
+ * For people to read.
+ */
+comment: string, };
+
+export type UnknownDomainScope = "all_recipients" | "unknown_recipients_only";
+
+export type SenderPolicy = { 
+/**
+ * Refuse senders whose domain is not a full name, such as boss@office instead of boss@office.example.
+ */
+reject_non_fqdn: boolean, 
+/**
+ * Refuse senders whose domain the DNS does not know: no answer could ever reach them.
+ */
+reject_unknown_domain: boolean, 
+/**
+ * For which recipients an unknown domain counts: all, or only those that do not exist here anyway.
+ */
+unknown_domain_scope: UnknownDomainScope, };
+
+export type ClientHostname = "reverse" | "forward_confirmed";
+
+export type ConnectionPolicy = { 
+/**
+ * Refuse clients whose address has no name in the DNS.
+ */
+reject_unknown_client_hostname: boolean, 
+/**
+ * What the name must be: any, or one that leads back to the client's address. Many honest servers fail the second.
+ */
+client_hostname: ClientHostname, 
+/**
+ * Connections that one client may keep open at the same time.
+ */
+max_connections: number | null, 
+/**
+ * Messages that one client may send in a minute.
+ */
+max_messages_per_minute: number | null, 
+/**
+ * Connections that one client may open in a minute.
+ */
+max_connections_per_minute: number | null, };
+
+export type Advanced = { 
+/**
+ * Refuse clients that send commands before they may: programs that do not listen for the answer are rarely mail servers.
+ */
+reject_unauthorized_pipelining: boolean, 
+/**
+ * Refuse clients that greet with a name that is not full, such as localhost.
+ */
+reject_non_fqdn_helo: boolean, 
+/**
+ * Refuse clients that greet with a name the DNS does not know. Some honest servers do.
+ */
+reject_unknown_helo: boolean, 
+/**
+ * Different accounts that do not exist here to which one client may write in a day; then it is blocked until midnight.
+ */
+max_nonexistent_accounts: number | null, 
+/**
+ * Commands without effect (NOOP, VRFY, ETRN, RSET) that a client may send before a message. Every tenth is answered a second late.
+ */
+max_junk_commands: number, };
+
+export type DnsblZone = { 
+/**
+ * Its domain, for example `zen.spamhaus.org`.
+ */
+zone: string, 
+/**
+ * Answers that count, as addresses (`127.0.0.2`) or ranges (`127.0.0.2-127.0.0.11`). Empty means every answer in 127.0.0.0/8.
+ */
+answers: Array<string>, };
+
+export type Check = "off" | "record" | "enforce";
+
+export type Antivirus = "off" | "reject" | "discard";
+
+export type AntivirusUnavailable = "defer" | "accept";
+
+export type Checks = { 
+/**
+ * Lists in the DNS of addresses that send spam.
+ */
+dnsbl_zones: Array<DnsblZone>, 
+/**
+ * SPF: whether the sender's domain lets this client send (RFC 7208).
+ */
+spf: Check, 
+/**
+ * DKIM: whether the signatures of the message are right (RFC 6376).
+ */
+dkim: Check, 
+/**
+ * DMARC: what the domain of the From field asks for when neither SPF nor DKIM speaks for it.
+ */
+dmarc: Check, 
+/**
+ * What becomes of a message in which clamd finds malware. Off, nothing is scanned.
+ */
+antivirus: Antivirus, 
+/**
+ * What becomes of a message when clamd cannot be asked.
+ */
+antivirus_unavailable: AntivirusUnavailable, };
+
+export type Security = { 
+/**
+ * Tab *Black and White Lists*.
+ */
+lists: Array<ListRule>, 
+/**
+ * Tab *Sender Policy*.
+ */
+sender_policy: SenderPolicy, 
+/**
+ * Tab *Connection Policy*.
+ */
+connection_policy: ConnectionPolicy, 
+/**
+ * Tab *Advanced*.
+ */
+advanced: Advanced, 
+/**
+ * Tab *Checks*.
+ */
+checks: Checks, };
+
 export type User = { 
 /**
  * Login name and the part before the @, in lower case.
@@ -213,6 +383,10 @@ general: General,
  * Section *delivery*.
  */
 delivery: Delivery, 
+/**
+ * Section *security*.
+ */
+security: Security, 
 /**
  * Section *users*.
  */
@@ -612,24 +786,6 @@ action: string | null,
  */
 pane: string | null, };
 
-export type BlockedAddress = { 
-/**
- * The address.
- */
-ip: string, 
-/**
- * Failed logins.
- */
-failures: number, 
-/**
- * Until when, milliseconds since 1970.
- */
-until_ms: number, 
-/**
- * The user name last tried, if it is one.
- */
-last_login: string, };
-
 export type PausedDestination = { 
 /**
  * mailbox, relay or domain:NAME.
@@ -687,10 +843,6 @@ hours: Array<Hour>,
  * What needs attention.
  */
 notices: Array<Notice>, 
-/**
- * Addresses that failed to sign in too often.
- */
-blocked: Array<BlockedAddress>, 
 /**
  * Number of users.
  */
@@ -928,6 +1080,344 @@ took_ms: number,
  * The certificate that the relay showed, in the step `tls`.
  */
 certificate: SeenCertificate | null, };
+
+export type ListSkips = { 
+/**
+ * Lists in the DNS.
+ */
+dnsbl: boolean, 
+/**
+ * SPF
+ */
+spf: boolean, 
+/**
+ * clamd
+ */
+antivirus: boolean, 
+/**
+ * DKIM
+ */
+dkim: boolean, 
+/**
+ * DMARC
+ */
+dmarc: boolean, 
+/**
+ * Names, greetings, sender policy, rates and bans.
+ */
+all_policies: boolean, };
+
+export type OverlapWhy = "white_wins" | "reject_wins" | "same" | "covered";
+
+export type ListOverlap = { 
+/**
+ * Its name.
+ */
+rule: string, 
+/**
+ * Why.
+ */
+why: OverlapWhy, };
+
+export type ListNote = { 
+/**
+ * A stable word for it.
+ */
+code: string, 
+/**
+ * In English.
+ */
+message: string, };
+
+export type ListAnalysis = { 
+/**
+ * What it lifts; nothing for the black list.
+ */
+skips: ListSkips, 
+/**
+ * Rules that leave nothing for it to do; the first five.
+ */
+pointless_because: Array<ListOverlap>, 
+/**
+ * Rules of the white list that leave less to do for one of the black list; the first five.
+ */
+narrowed_by: Array<ListOverlap>, 
+/**
+ * What is allowed but worth a word about its value.
+ */
+notes: Array<ListNote>, 
+/**
+ * What is wrong with it, with the name of the field as path.
+ */
+problems: Array<Problem>, };
+
+export type ListHits = { 
+/**
+ * Name of the rule.
+ */
+name: string, 
+/**
+ * Messages of the last seven days.
+ */
+hits: number, 
+/**
+ * The last one ever, in milliseconds since 1970 UTC.
+ */
+last_at_ms: number, };
+
+export type ListFormat = "csv" | "access" | "cidr";
+
+export type OnExisting = "keep" | "replace";
+
+export type ListImport = { 
+/**
+ * Where it lies.
+ */
+path: string, 
+/**
+ * How it is written; none to see it from the file.
+ */
+format: ListFormat | null, 
+/**
+ * What the addresses of an access table are: `sender` or `recipient`.
+ */
+addresses: Criterion, 
+/**
+ * What becomes of rules that are there under the same name.
+ */
+existing: OnExisting, };
+
+export type ImportVerdict = "added" | "changed" | "same" | "kept" | "refused" | "unsupported";
+
+export type ListImportLine = { 
+/**
+ * Its number, from 1.
+ */
+line: number, 
+/**
+ * Its beginning.
+ */
+text: string, 
+/**
+ * What would become of it.
+ */
+verdict: ImportVerdict, 
+/**
+ * The rule, where there is one.
+ */
+rule: ListRule | null, 
+/**
+ * A stable word for what is wrong; empty otherwise.
+ */
+code: string, 
+/**
+ * What is wrong, or worth a word; empty otherwise.
+ */
+message: string, };
+
+export type ListImportPreview = { 
+/**
+ * How the file was read.
+ */
+format: ListFormat, 
+/**
+ * Its lines; of more than 5,000 the wrong ones first of all.
+ */
+lines: Array<ListImportLine>, 
+/**
+ * New rules.
+ */
+added: number, 
+/**
+ * Rules that would change.
+ */
+changed: number, 
+/**
+ * Lines that would change nothing: the rule is there, or its name is taken and stays.
+ */
+kept: number, 
+/**
+ * Lines that are no rules and would be left out.
+ */
+refused: number, 
+/**
+ * Why nothing of it can be taken.
+ */
+problem: string | null, };
+
+export type ListImported = { 
+/**
+ * New rules.
+ */
+added: number, 
+/**
+ * Rules that changed.
+ */
+changed: number, 
+/**
+ * Lines that changed nothing.
+ */
+kept: number, 
+/**
+ * Lines that were left out.
+ */
+refused: number, };
+
+export type ListExported = { 
+/**
+ * Rules in it.
+ */
+written: number, 
+/**
+ * Rules that its format cannot hold.
+ */
+left_out: number, };
+
+export type LiveClient = { 
+/**
+ * An IPv4 address, or an IPv6 network of 64 bits.
+ */
+client: string, 
+/**
+ * Connections open now.
+ */
+connections: number, 
+/**
+ * Connections of its minute, refused ones included.
+ */
+connections_in_minute: number, 
+/**
+ * Messages begun in its minute, refused ones included.
+ */
+messages_in_minute: number, 
+/**
+ * When its minute ends, milliseconds since 1970; 0 when none runs.
+ */
+minute_ends_ms: number, 
+/**
+ * The limits it has reached.
+ */
+limited: ("connections" | "connections_in_minute" | "messages_in_minute")[], };
+
+export type LiveRates = { 
+/**
+ * Whether a server runs; else nothing is counted.
+ */
+running: boolean, 
+/**
+ * All clients that are connected or did something in their minute.
+ */
+total: number, 
+/**
+ * The 200 busiest, those at a limit first.
+ */
+clients: Array<LiveClient>, };
+
+export type BlockReason = "nonexistent_accounts" | "failed_logins";
+
+export type BlockedClient = { 
+/**
+ * An IPv4 address, or an IPv6 network of 64 bits.
+ */
+client: string, 
+/**
+ * The address that was seen last.
+ */
+ip: string, 
+/**
+ * Why.
+ */
+reason: BlockReason, 
+/**
+ * Accounts that do not exist, or failures.
+ */
+count: number, 
+/**
+ * Since when, milliseconds since 1970.
+ */
+since_ms: number, 
+/**
+ * Until when, milliseconds since 1970.
+ */
+until_ms: number, 
+/**
+ * The last recipient or login that it tried.
+ */
+last: string, };
+
+export type CheckName = "dnsbl" | "spf" | "dkim" | "dmarc" | "arc" | "antivirus";
+
+export type CheckEffect = "pass" | "recorded" | "refuse" | "defer" | "discard" | "off";
+
+export type CheckFinding = { 
+/**
+ * Which test.
+ */
+test: CheckName, 
+/**
+ * What it was about: a list, a domain, a signature.
+ */
+subject: string, 
+/**
+ * The result in one word: of RFC 8601 for SPF, DKIM, DMARC and ARC.
+ */
+result: string, 
+/**
+ * The same in a sentence.
+ */
+text: string, 
+/**
+ * What the message would come to.
+ */
+effect: CheckEffect, 
+/**
+ * The reply that the sender would get, or empty.
+ */
+reply: string, 
+/**
+ * Milliseconds that it took.
+ */
+took_ms: number, };
+
+export type CheckTrial = { 
+/**
+ * Address of the client; needed for SPF.
+ */
+ip: string, 
+/**
+ * The name it greets with, or empty.
+ */
+helo: string, 
+/**
+ * Address of the sender; empty for the null sender.
+ */
+sender: string, 
+/**
+ * File that holds the message, for the tests of content.
+ */
+path: string | null, 
+/**
+ * The tests to make.
+ */
+tests: Array<CheckName>, 
+/**
+ * As `security.checks`.
+ */
+checks: Checks, 
+/**
+ * As `service.clamd`.
+ */
+clamd: string | null, };
+
+export type CheckedMessage = { 
+/**
+ * Each of them.
+ */
+findings: Array<CheckFinding>, 
+/**
+ * The `Authentication-Results` field that the message would get, or empty.
+ */
+header: string, };
 
 export type Identity = { 
 /**

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { busyNumbers } from "../../../dev/data";
 import { FakeProgram } from "../../../dev/fake";
 import { paused, waiting } from "../../../dev/queueData";
+import { sampleBlocks } from "../../../dev/securityData";
 import { byTestId, openWindow, shown, text, violations, type OpenWindow } from "../../../dev/window";
 import { storageFails } from "../../../dev/scenes";
 import { overview } from "../../state/overview.svelte";
@@ -37,11 +38,32 @@ describe("the Overview", () => {
     expect(shown("pane-queue")).toBe(true);
   });
 
-  it("lifts the block of an address", async () => {
-    const { program, user } = await openOverview();
+  it("lists who is blocked and why, and lifts the block", async () => {
+    const { program, user } = await openOverview((fake) => {
+      fake.security.blocks = sampleBlocks();
+    });
+    await waitFor(() => expect(shown("blocked-table")).toBe(true));
+    expect(byTestId("blocked-table").textContent).toContain("14 failed sign-ins");
+    expect(byTestId("blocked-table").textContent).toContain("20 unknown accounts tried");
+    expect(await violations()).toEqual([]);
     await user.click(byTestId("lift-192.0.2.77"));
     await waitFor(() => expect(shown("lift-192.0.2.77")).toBe(false));
-    expect(program.called("lift_block")).toEqual([{ ip: "192.0.2.77" }]);
+    await user.click(byTestId("lift-2001:db8:bad::/64"));
+    await waitFor(() => expect(shown("lift-2001:db8:bad::/64")).toBe(false));
+    expect(program.called("blocks_lift")).toEqual([
+      { client: "192.0.2.77", reason: "failed_logins" },
+      { client: "2001:db8:bad::/64", reason: "nonexistent_accounts" },
+    ]);
+  });
+
+  it("leads from a blocked address to a white rule for it", async () => {
+    const { user } = await openOverview((fake) => {
+      fake.security.blocks = sampleBlocks();
+    });
+    await waitFor(() => expect(shown("blocked-table")).toBe(true));
+    await user.click(byTestId("allow-203.0.113.77"));
+    await waitFor(() => expect(document.activeElement?.id).toBe("rule.name"));
+    expect(shown("pane-security")).toBe(true);
   });
 
   it("stops and starts the server", async () => {

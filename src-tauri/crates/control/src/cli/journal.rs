@@ -1,8 +1,7 @@
-//! `log`, `explain` and `blocked`.
+//! `log` and `explain`.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
-use serde_json::json;
 use server::clock;
 
 use super::output::Output;
@@ -28,17 +27,6 @@ pub(super) struct LogArguments {
     /// Rows, at most 200.
     #[arg(long, default_value_t = 50)]
     limit: u32,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum BlockedVerb {
-    /// List them.
-    List,
-    /// Let an address sign in again.
-    Lift {
-        /// The address.
-        ip: String,
-    },
 }
 
 pub(super) fn log(
@@ -78,34 +66,6 @@ pub(super) fn explain(control: &Control, token: &str, output: &Output) -> Result
     let entries = control.journal_open(token)?;
     output.value(&entries, |_| text);
     Ok(())
-}
-
-pub(super) fn blocked(
-    control: &Control,
-    verb: BlockedVerb,
-    output: &Output,
-) -> Result<(), Failure> {
-    match verb {
-        BlockedVerb::List => {
-            output.value(&control.blocked()?, |list| {
-                let line = |address: &crate::overview::BlockedAddress| {
-                    format!(
-                        "{}\t{} failures, until {}",
-                        address.ip,
-                        address.failures,
-                        clock::mail_date(address.until_ms)
-                    )
-                };
-                list.iter().map(line).collect::<Vec<_>>().join("\n")
-            });
-            Ok(())
-        }
-        BlockedVerb::Lift { ip } => {
-            control.lift_block(&ip)?;
-            output.done(&json!({}));
-            Ok(())
-        }
-    }
 }
 
 /// Reads a moment or a time back from now.

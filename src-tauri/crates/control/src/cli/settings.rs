@@ -121,15 +121,18 @@ fn set(control: &Control, path: &str, text: &str) -> Result<Applied, Failure> {
         (Err(_), _) => Value::String(text.into()),
     };
     let steps: Vec<&str> = path.split('.').collect();
-    let [section, field] = steps.as_slice() else {
-        return Err(Failure::new(
-            FailureKind::Problems,
-            format!(
-                "{path}: only a setting like general.max_hops can be set; use `settings apply`, `user` or `group` for the rest"
-            ),
-        ));
+    let document = match steps.as_slice() {
+        [section, field] => json!({ *section: { *field: value } }),
+        ["security", part, field] => json!({ "security": { *part: { *field: value } } }),
+        _ => {
+            return Err(Failure::new(
+                FailureKind::Problems,
+                format!(
+                    "{path}: only a setting like general.max_hops can be set; use `settings apply`, `user`, `group` or `lists` for the rest"
+                ),
+            ));
+        }
     };
-    let document = json!({ *section: { *field: value } });
     control.settings_apply(&document, None, &crate::author(), &format!("{path} set"))
 }
 
