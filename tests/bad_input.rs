@@ -107,7 +107,7 @@ const VERBS: &[&[&str]] = &[
     &["group", "list"],
     &["log"],
     &["explain", "K7QF2M"],
-    &["blocked", "list"],
+    &["blocks", "list"],
 ];
 
 #[test]
@@ -298,7 +298,7 @@ fn what_cannot_be_looked_up_is_told_in_words() -> Result<()> {
         .verb(&["explain", "no token"])?
         .refused_with(&["six letters and digits"])?;
     office
-        .verb(&["blocked", "lift", "a.b.c.d"])?
+        .verb(&["blocks", "lift", "a.b.c.d"])?
         .refused_with(&["no", "IP address"])?;
     office
         .verb(&["log", "--since", "yesterday"])?

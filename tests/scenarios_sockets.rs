@@ -3,16 +3,23 @@
 //!
 //! One server plays all scenarios of a file; settings change while it runs, as they do in an office.
 
+#[path = "scenarios_sockets/outside.rs"]
+mod outside;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use postroom_tests::machine::until;
-use postroom_tests::scenario::{self, Entry, LOGINS, Peer, Port, fixture, lay_over, play};
+use postroom_tests::scenario::{
+    self, Entry, LOGINS, Peer, Port, Scenario, World, fixture, lay_over, play,
+};
 use postroom_tests::{Daemon, Dialogue, Reply, User, all_scenarios, verb, verb_with};
 use serde_json::{Value, json};
 use settings::Settings;
+
+use outside::Outside;
 
 const USERS: [User; 4] = [
     User {
@@ -44,6 +51,8 @@ struct Office {
     /// Copies for elsewhere by their number in the queue, with the destination they were first seen with: settings that
     /// change give them another one.
     seen_waiting: BTreeMap<i64, String>,
+    /// What the server is told about strangers; without it, nobody answers it.
+    outside: Option<Outside>,
 }
 
 impl Office {
@@ -54,7 +63,28 @@ impl Office {
             client: None,
             accepted: None,
             seen_waiting: BTreeMap::new(),
+            outside: None,
         })
+    }
+
+    /// A server with a world around it.
+    fn open_in_the_world() -> Result<Self> {
+        Ok(Self {
+            outside: Some(Outside::start()?),
+            ..Self::open()?
+        })
+    }
+
+    /// Where the server asks the world.
+    fn reaches_outside(&self, mut document: Value) -> Value {
+        if let Some(outside) = &self.outside {
+            let service = &mut document["service"];
+            service["clamd"] = json!(outside.clamd().to_string());
+            if !outside.down {
+                service["dns_servers"] = json!([outside.dns().to_string()]);
+            }
+        }
+        document
     }
 
     /// Nothing that waits can leave, for nobody listens where the fixture sends it.
@@ -77,6 +107,21 @@ impl Office {
         Ok(())
     }
 
+    fn put(&mut self, wanted: Value) -> Result<()> {
+        let done = verb_with(
+            &self.daemon.data_folder(),
+            &["settings", "apply", "-"],
+            &wanted.to_string(),
+        )?;
+        ensure!(
+            done.code == 0,
+            "the settings were not applied: {}",
+            done.err
+        );
+        self.applied = wanted;
+        Ok(())
+    }
+
     fn client(&mut self) -> Result<&mut Dialogue> {
         self.client.as_mut().context("there is no connection")
     }
@@ -90,10 +135,12 @@ fn whole(document: &Value) -> Result<Value> {
     Ok(json!({
         "general": settings.general,
         "delivery": settings.delivery,
+        "security": settings.security,
         "users": settings.users,
         "groups": settings.groups,
         "service": {
             "local_networks": settings.service.local_networks,
+            "exempt_hosts": settings.service.exempt_hosts,
             "dns_servers": settings.service.dns_servers,
         },
     }))
@@ -101,20 +148,22 @@ fn whole(document: &Value) -> Result<Value> {
 
 impl Peer for Office {
     fn apply(&mut self, document: &Value) -> Result<()> {
-        let wanted = whole(document)?;
+        let wanted = self.reaches_outside(whole(document)?);
         if wanted != self.applied {
             self.see_waiting()?;
-            let done = verb_with(
-                &self.daemon.data_folder(),
-                &["settings", "apply", "-"],
-                &wanted.to_string(),
-            )?;
-            ensure!(
-                done.code == 0,
-                "the settings were not applied: {}",
-                done.err
-            );
-            self.applied = wanted;
+            self.put(wanted)?;
+        }
+        Ok(())
+    }
+
+    fn world(&mut self, world: &World) -> Result<()> {
+        let server = self.daemon.smtp()?;
+        let outside = self.outside.as_mut().context("there is no world here")?;
+        outside.say(world, server)?;
+        if *world == World::NoDns {
+            let mut cut_off = self.applied.clone();
+            cut_off["service"]["dns_servers"] = fixture()["service"]["dns_servers"].clone();
+            self.put(cut_off)?;
         }
         Ok(())
     }
@@ -249,22 +298,31 @@ fn unfolded(letter: &str) -> String {
 }
 
 /// Plays the scenarios of a file and tells of all that went wrong.
+///
+/// Those about strangers have a server each: it remembers what clients did and what the DNS said, which is the point of it.
 fn run(section: &str, name: &str) -> Result<()> {
     let scenarios = scenario::read(section, name)?;
-    let mut office = Office::open()?;
     let mut failures = Vec::new();
+    let mut fail = |scenario: &Scenario, error: anyhow::Error, office: &mut Office| {
+        office.hang_up();
+        failures.push(format!(
+            "{section}/{name}.txt: {}: {error:#}\nthe server's log:\n{}",
+            scenario.name,
+            office.daemon.log().unwrap_or_default()
+        ));
+    };
+    let mut office = None;
     for scenario in scenarios.iter().filter(|scenario| scenario.fits_loopback()) {
         let settings = lay_over(fixture(), &scenario.settings);
-        if let Err(error) = play(scenario, &settings, &mut office) {
-            office.hang_up();
-            failures.push(format!(
-                "{section}/{name}.txt: {}: {error:#}",
-                scenario.name
-            ));
+        let mut here = match office.take() {
+            Some(office) if section != "security" => office,
+            _ if section == "security" => Office::open_in_the_world()?,
+            _ => Office::open()?,
+        };
+        if let Err(error) = play(scenario, &settings, &mut here) {
+            fail(scenario, error, &mut here);
         }
-    }
-    if !failures.is_empty() {
-        failures.push(format!("the server's log:\n{}", office.daemon.log()?));
+        office = Some(here);
     }
     ensure!(failures.is_empty(), "{}", failures.join("\n\n"));
     Ok(())

@@ -3,6 +3,8 @@
 
 #[path = "service/journal.rs"]
 mod journal;
+#[path = "service/lists.rs"]
+mod lists;
 #[path = "service/load.rs"]
 mod load;
 #[path = "service/logins.rs"]
@@ -159,7 +161,7 @@ fn every_change_answers_a_program_in_json() -> Result<()> {
         (&["group", "add", "all", "alice"], all(json!(["alice"]))),
         (&["group", "set", "all", "bob"], all(json!(["bob"]))),
         (&["group", "remove", "all"], json!({})),
-        (&["blocked", "lift", "192.0.2.1"], json!({})),
+        (&["blocks", "lift", "192.0.2.1"], json!({})),
         (&["stop"], json!({})),
         (&["start"], json!({})),
     ] {

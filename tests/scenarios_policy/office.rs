@@ -8,15 +8,17 @@ use message::Scanner;
 use policy::facts::{
     Attempt, Client, Envelope, Load, Login, MachineNetwork, PasswordCheck, Storage, Tls,
 };
-use policy::{Decision, Facts, Stage, decide, needs, plan};
+use policy::{Decision, Facts, Reason, Stage, counting, decide, needs, plan};
 use postroom_tests::Reply;
-use postroom_tests::scenario::{Entry, LOGINS, Peer, Port, password};
+use postroom_tests::scenario::{Entry, LOGINS, Peer, Port, World, password};
 use serde_json::Value;
 use settings::Settings;
 use smtp::{
-    Action, Answer, Credentials, Domain, ForwardPath, Input, MailParameters, Profile, Question,
-    ReversePath, Role, Session,
+    Action, Answer, Credentials, ForwardPath, Input, MailParameters, Question, ReversePath, Session,
 };
+
+use crate::profile::profile;
+use crate::world::Outside;
 
 /// What a driver reads at once.
 const READ: usize = 16 * 1024;
@@ -30,6 +32,7 @@ pub struct Office {
     mailboxes: BTreeMap<String, usize>,
     /// Copies for elsewhere, by destination.
     waiting: BTreeMap<String, usize>,
+    outside: Outside,
     connection: Option<Connection>,
 }
 
@@ -91,6 +94,8 @@ impl Office {
                         .scanner
                         .push(&octets);
                 }
+                // Nobody waits where there is no clock.
+                Action::Wait(_) => {}
                 Action::StartTls => self.connection()?.handshake = true,
                 Action::TransactionEnded(_) => self.connection()?.transaction = None,
                 Action::Close => self.connection()?.closed = true,
@@ -131,8 +136,14 @@ impl Office {
         match question {
             Question::Connect => self.ask(Stage::Connect),
             Question::Helo { name, .. } => {
-                self.connection()?.facts.helo = Some(name);
+                self.connection()?.facts.greeted(name);
                 self.ask(Stage::Helo)
+            }
+            Question::SpokeEarly => self.send_away(&Reason::SpokeEarly),
+            Question::Blocked => {
+                let ip = self.connection()?.facts.client.ip;
+                let until = self.outside.blocked_until(ip).unwrap_or_default();
+                self.send_away(&Reason::Blocked { ip, until })
             }
             Question::AuthStart { .. } => {
                 self.connection()?.facts.attempt = Some(no_attempt());
@@ -152,14 +163,37 @@ impl Office {
         }
     }
 
-    fn ask(&mut self, stage: Stage) -> Result<Answer> {
+    fn entry_under_way(&mut self) -> Result<usize> {
         let connection = self.connection()?;
-        let entry = connection
+        Ok(connection
             .transaction
             .as_ref()
-            .map_or(connection.entry, |transaction| transaction.entry);
-        let decision = decide(stage, &connection.facts, &connection.in_force);
+            .map_or(connection.entry, |transaction| transaction.entry))
+    }
+
+    /// Fetches what the stage needs and decides.
+    fn decide(&mut self, stage: Stage) -> Result<Decision> {
+        let connection = self.connection.as_mut().context("there is no connection")?;
+        let (facts, settings) = (&mut connection.facts, &connection.in_force);
+        let needed = needs(stage, facts, settings);
+        if matches!(stage, Stage::Connect | Stage::Sender) {
+            facts.network = needed.network.then(MachineNetwork::default);
+            facts.storage = needed.storage.then_some(Storage { free: 1 << 40 });
+        }
+        self.outside.fetch(needed, facts, settings);
+        Ok(decide(stage, facts, settings))
+    }
+
+    fn ask(&mut self, stage: Stage) -> Result<Answer> {
+        let entry = self.entry_under_way()?;
+        let decision = self.decide(stage)?;
         self.decided(entry, &decision)
+    }
+
+    fn send_away(&mut self, reason: &Reason) -> Result<Answer> {
+        let entry = self.entry_under_way()?;
+        self.connection()?.refusing = Some((reason.setting(), entry));
+        Ok(Answer::Close(reason.reply()))
     }
 
     fn decided(&mut self, entry: usize, decision: &Decision) -> Result<Answer> {
@@ -209,17 +243,16 @@ impl Office {
     fn sender(&mut self, path: ReversePath, parameters: &MailParameters) -> Result<Answer> {
         let entry = self.new_entry();
         let current = self.current.clone();
+        let ip = self.connection()?.facts.client.ip;
+        self.outside.began_message(ip);
         let connection = self.connection()?;
         connection.in_force = current;
-        let needs = needs(Stage::Sender, &connection.in_force);
-        connection.facts.network = needs.network.then(MachineNetwork::default);
-        connection.facts.storage = needs.storage.then_some(Storage { free: 1 << 40 });
+        connection.facts.forget_transaction();
         connection.facts.envelope = Envelope {
             sender: Some(path),
             declared_size: parameters.size,
             ..Envelope::default()
         };
-        connection.facts.message = None;
         connection.transaction = Some(Transaction {
             entry,
             scanner: Scanner::new(),
@@ -233,8 +266,15 @@ impl Office {
 
     fn recipient(&mut self, path: ForwardPath) -> Result<Answer> {
         self.connection()?.facts.recipient = Some(path.clone());
-        let connection = self.connection()?;
-        let decision = decide(Stage::Recipient, &connection.facts, &connection.in_force);
+        let decision = self.decide(Stage::Recipient)?;
+        let connection = self.connection.as_mut().context("there is no connection")?;
+        let counted = counting(&decision, &connection.facts, &connection.in_force);
+        let blocked = self
+            .outside
+            .counted(connection.facts.client.ip, &path, counted);
+        if blocked && counted != policy::Counting::No {
+            connection.session.block();
+        }
         connection.facts.envelope.decided(path, &decision);
         let entry = connection
             .transaction
@@ -250,11 +290,16 @@ impl Office {
             connection.transaction.take().context("no transaction")?;
         connection.facts.recipient = None;
         connection.facts.message = Some(server::message_facts(&scanner.finish(), oversize, size));
-        let decision = decide(Stage::Message, &connection.facts, &connection.in_force);
+        let decision = self.decide(Stage::Message)?;
+        let connection = self.connection()?;
+        let discarded = decision.discard.is_some() || connection.facts.envelope.is_discarded();
         let plan = plan(&connection.facts, &connection.in_force);
         let answer = self.decided(entry, &decision)?;
         if answer != Answer::Accept {
             return Ok(answer);
+        }
+        if discarded {
+            return self.accepted(entry, "dropped");
         }
         for delivery in plan.deliveries {
             let copies = match delivery.mailbox {
@@ -265,7 +310,13 @@ impl Office {
         }
         let record = self.entries.get_mut(entry).context("no such entry")?;
         record.steps.extend(plan.trace.iter().map(shown));
-        record.outcome = "accepted".into();
+        self.accepted(entry, "accepted")
+    }
+
+    /// The sender is told the same whatever becomes of the message.
+    fn accepted(&mut self, entry: usize, outcome: &str) -> Result<Answer> {
+        let record = self.entries.get_mut(entry).context("no such entry")?;
+        record.outcome = outcome.into();
         record.decided_by = String::new();
         Ok(Answer::AcceptWith(smtp::Reply::new(
             250,
@@ -292,26 +343,6 @@ fn no_attempt() -> Attempt {
     }
 }
 
-fn profile(client: &Client, settings: &Settings) -> Profile {
-    let general = &settings.general;
-    let (role, offers_auth) = match client.port {
-        policy::facts::Port::Smtp => (Role::Inbound, general.smtp_auth),
-        policy::facts::Port::Submission => (Role::Submission, true),
-        policy::facts::Port::Submissions => (Role::Submissions, true),
-    };
-    Profile {
-        role,
-        hostname: general.hostname.clone().unwrap_or_else(Domain::localhost),
-        banner: general.greeting_text(),
-        max_message_size: general.max_message_bytes(),
-        offers_starttls: true,
-        offers_auth,
-        auth_needs_tls: policy::auth_needs_tls(client, settings),
-        max_protocol_errors: 50,
-        max_recipients_hard: 20_000,
-    }
-}
-
 fn tls() -> Tls {
     Tls {
         version: "TLSv1.3".into(),
@@ -327,6 +358,10 @@ fn problems(problems: Vec<settings::Problem>) -> Vec<(String, String)> {
 }
 
 impl Peer for Office {
+    fn world(&mut self, world: &World) -> Result<()> {
+        self.outside.say(world)
+    }
+
     fn apply(&mut self, document: &Value) -> Result<()> {
         let read = Settings::default().merged(document);
         self.current = read.map_err(|found| anyhow::anyhow!("{:?}", problems(found)))?;
@@ -354,7 +389,9 @@ impl Peer for Office {
             port,
             tls: None,
         };
+        self.outside.connected(ip);
         let mut facts = Facts::of_client(client.clone());
+        facts.spoke_early = std::mem::take(&mut self.outside.early);
         facts.load = Some(Load {
             sessions: 1,
             capacity: 10,
@@ -427,7 +464,9 @@ impl Peer for Office {
     }
 
     fn hang_up(&mut self) {
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            self.outside.gone(connection.facts.client.ip);
+        }
     }
 
     fn delivered(&mut self) -> Result<BTreeMap<String, usize>> {

@@ -173,6 +173,10 @@ fn every_refusal_has_a_token_that_opens_its_record_at_once() -> Result<()> {
         ("RCPT TO:<bob@office.example>", 452),
         ("RSET", 250),
     ] {
+        if line == begin && code == 250 {
+            // One client makes only so many mistakes.
+            client = Dialogue::open(daemon.smtp()?)?;
+        }
         let reply = client.command(line, code)?;
         if code >= 400 {
             opens(&daemon, &reply)?;

@@ -30,6 +30,12 @@ fn reset_peak(daemon: &Daemon) -> Result<u64> {
     memory(daemon, "VmRSS")
 }
 
+/// A server that does not mind clients which do not wait for replies.
+fn patient() -> Result<Daemon> {
+    let advanced = json!({"reject_unauthorized_pipelining": false});
+    Daemon::start(&json!({"security": {"advanced": advanced}}), &[ALICE])
+}
+
 fn served_soon(daemon: &Daemon, subject: &str) -> Result<()> {
     let began = Instant::now();
     deliver(daemon.smtp()?, subject)?;
@@ -134,16 +140,14 @@ fn a_client_that_takes_all_its_places_is_told_and_others_still_come_in() -> Resu
 
 #[test]
 fn five_thousand_recipients_are_answered_one_by_one_and_nobody_waits_for_them() -> Result<()> {
-    let daemon = server()?;
+    let daemon = Daemon::start(&json!({"general": {"max_recipients": 5_000}}), &[ALICE])?;
     let mut client = Dialogue::open(daemon.smtp()?)?;
     client.command(&format!("MAIL FROM:<{STRANGER}>"), 250)?;
     let before = reset_peak(&daemon)?;
     let mut codes = Vec::new();
     for hundred in 0..50 {
-        let lines = (0..100).map(|number| match (hundred, number) {
-            (0, 0) => format!("RCPT TO:<{ALICE_ADDRESS}>\r\n"),
-            _ => format!("RCPT TO:<nobody-{hundred}-{number}@office.example>\r\n"),
-        });
+        let lines =
+            (0..100).map(|number| format!("RCPT TO:<alice+{hundred}-{number}@office.example>\r\n"));
         client.send(lines.collect::<String>().as_bytes())?;
         if hundred % 10 == 0 {
             served_soon(&daemon, "meanwhile")?;
@@ -152,10 +156,7 @@ fn five_thousand_recipients_are_answered_one_by_one_and_nobody_waits_for_them() 
             codes.push(client.reply()?.code);
         }
     }
-    ensure!(
-        codes[0] == 250 && codes[1..].iter().all(|code| *code == 550),
-        "{codes:?}"
-    );
+    ensure!(codes.iter().all(|code| *code == 250), "{codes:?}");
     let peak = memory(&daemon, "VmHWM")?;
     ensure!(peak < before + 16 * MEGABYTE, "from {before} to {peak}");
     client.command("DATA", 354)?;
@@ -195,7 +196,7 @@ fn recipients_beyond_the_limit_are_refused_however_many_they_are() -> Result<()>
 
 #[test]
 fn a_client_that_sends_one_octet_at_a_time_is_served_like_any_other() -> Result<()> {
-    let daemon = server()?;
+    let daemon = patient()?;
     let mut slow = Dialogue::open(daemon.smtp()?)?;
     let letter = format!(
         "MAIL FROM:<{STRANGER}>\r\nRCPT TO:<{ALICE_ADDRESS}>\r\nDATA\r\nSubject: drop by drop\r\n\r\n..\r\n.\r\n"
@@ -225,7 +226,7 @@ fn a_client_that_sends_one_octet_at_a_time_is_served_like_any_other() -> Result<
 
 #[test]
 fn a_client_that_never_reads_its_replies_is_left_to_wait_and_nobody_else() -> Result<()> {
-    let daemon = server()?;
+    let daemon = patient()?;
     let before = reset_peak(&daemon)?;
     let mut deaf = Vec::new();
     for _ in 0..8 {

@@ -130,15 +130,18 @@ fn ten_failed_logins_block_their_address_and_no_other_until_it_is_lifted() -> Re
     let reply = guest.send_message(super::STRANGER, ALICE_ADDRESS, "Subject: x\n\nx\n")?;
     ensure!(reply.code == 250, "{reply}");
 
-    let list = daemon.command(&["blocked", "list"])?;
+    let list = daemon.command(&["blocks", "list"])?;
     ensure!(
-        list.lines().count() == 1 && list.starts_with("127.0.0.9\t10 failures"),
+        list.lines().count() == 1 && list.starts_with("127.0.0.9\t10 failed sign-ins"),
         "{list}"
     );
-    let list: Value = serde_json::from_str(&daemon.command(&["--json", "blocked", "list"])?)?;
-    ensure!(list[0]["ip"] == "127.0.0.9", "{list}");
-    daemon.command(&["blocked", "lift", "127.0.0.9"])?;
-    ensure!(daemon.command(&["blocked", "list"])?.trim().is_empty());
+    let list: Value = serde_json::from_str(&daemon.command(&["--json", "blocks", "list"])?)?;
+    ensure!(
+        list[0]["ip"] == "127.0.0.9" && list[0]["reason"] == "failed_logins",
+        "{list}"
+    );
+    daemon.command(&["blocks", "lift", "127.0.0.9"])?;
+    ensure!(daemon.command(&["blocks", "list"])?.trim().is_empty());
     let reply = try_from_elsewhere(&daemon, ALICE.password)?;
     ensure!(reply.code == 235, "{reply}");
     Ok(())

@@ -3,6 +3,8 @@
 //!
 //! Never here: an expectation about a setting. That belongs to the scenarios and to the tests that use this.
 
+pub mod clamav;
+pub mod clamd;
 pub mod daemon;
 pub mod dialogue;
 pub mod dns;
@@ -18,6 +20,7 @@ pub mod verb;
 pub mod webdriver;
 pub mod window;
 
+pub use clamd::{Clamd, Scanner};
 pub use daemon::{Daemon, User};
 pub use dialogue::{Dialogue, Reply};
 pub use dns::{Dns, Mood};

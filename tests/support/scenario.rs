@@ -33,12 +33,32 @@
 //! (laid over the settings in force while the connection stands). Without a client: `takes JSON` and
 //! `refuses PATH CODE JSON` ask whether such settings are possible.
 //!
+//! Of the world outside (each scenario begins in an empty one):
+//!
+//! ```text
+//! dns elsewhere.example mx .                mx, a, aaaa, txt; `dns 127.0.0.5 ptr NAME`; `dns NAME fails` (SERVFAIL);
+//!                                           `dns down` (no name server answers anything)
+//! dnsbl zen.example 127.0.0.5 127.0.0.2 why the list has this client, under that answer, with these words; or `fails`
+//! spf elsewhere.example fail ask us         what comes out for the domain, and its words
+//! dkim elsewhere.example fail               for the signature of the domain, which the message must have
+//! dmarc elsewhere.example fail reject       and what the domain asks for
+//! virus Eicar                               clamd finds this; `scanner away`, `scanner too small`
+//! open 3 127.0.0.5                          so many connections from there are open already
+//! early                                     the next client speaks before it is greeted
+//! later minute                              the minute of all clients is over; `later day`
+//! policy-only REASON                        a real server cannot show this within a test
+//! ```
+//!
+//! `>> LINE` is a line of the client that goes out in one packet with the lines behind it, down to the next `>`. Its reply
+//! is waited for only if a `<` below says which. `also` waits for one more reply.
+//!
 //! A client from outside 127.0.0.0/8 cannot come to a real server on one machine: such scenarios are for the policy alone.
 
 mod matching;
 mod message;
 mod parse;
 mod play;
+mod world;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -49,6 +69,7 @@ use serde_json::{Value, json};
 pub use matching::Expected;
 pub use message::Message;
 pub use play::{Entry, Peer, play};
+pub use world::{Record, Spoken, World};
 
 /// The files of each section, one for each setting and each matter that has none.
 #[macro_export]
@@ -63,6 +84,13 @@ macro_rules! all_scenarios {
             delivery: [
                 direct_port, give_up_after_hours, relay_auth, relay_auth_in_clear, relay_certificate, relay_enabled, relay_port,
                 relay_server, relay_tls, relay_tls_mode, relay_username, retry_schedule_minutes, warn_after_hours
+            ],
+            security: [
+                antivirus, antivirus_unavailable, client_hostname, dkim, dmarc, dnsbl_zones, exemptions, lists,
+                max_connections, max_connections_per_minute, max_junk_commands, max_messages_per_minute,
+                max_nonexistent_accounts, reject_non_fqdn, reject_non_fqdn_helo, reject_unauthorized_pipelining,
+                reject_unknown_client_hostname, reject_unknown_domain, reject_unknown_helo, skip_matrix, spf,
+                unknown_domain_scope
             ],
         }
     };
@@ -122,6 +150,10 @@ pub enum Step {
     Outcome(String),
     /// The settings change under way.
     Apply(Value),
+    /// The world outside is so.
+    World(World),
+    /// A real server cannot show this within a test; the file says why.
+    PolicyOnly,
     /// Such settings are possible.
     Takes(Value),
     /// Such settings are not: the path and the code of the problem.
@@ -135,6 +167,10 @@ pub enum Saying {
     Connect(IpAddr, Port),
     /// It says these lines, one after the other; each gets a reply that must be as expected.
     Lines(Vec<String>),
+    /// It says this in one packet with what it says next.
+    Ahead(String),
+    /// It says nothing, and another reply comes.
+    Nothing,
     /// It goes over to TLS.
     Tls,
     /// It signs in.
@@ -151,6 +187,7 @@ impl Scenario {
     pub fn fits_loopback(&self) -> bool {
         self.steps.iter().all(|placed| match &placed.step {
             Step::Exchange(Saying::Connect(from, _), _) => from.is_loopback(),
+            Step::PolicyOnly => false,
             _ => true,
         })
     }
@@ -176,6 +213,11 @@ pub fn fixture() -> Value {
         },
         // What is for elsewhere is accepted and waits; no scenario asks the DNS or knocks at somebody's server.
         "delivery": { "relay_enabled": true, "relay_server": NOWHERE, "relay_port": CLOSED },
+        // What asks the DNS about strangers is for the scenarios of its own section.
+        "security": {
+            "sender_policy": {"reject_unknown_domain": false},
+            "checks": {"spf": "off", "dkim": "off", "dmarc": "off"},
+        },
         "users": [
             {"name": "alice", "display_name": "Alice"},
             {"name": "bob", "display_name": "Bob"},

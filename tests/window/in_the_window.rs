@@ -5,9 +5,10 @@ use super::*;
 mod delivery;
 mod mail;
 mod queue;
+mod security;
 
 const PANES: &[&str] = &[
-    "overview", "general", "delivery", "users", "groups", "queue", "log",
+    "overview", "general", "delivery", "security", "users", "groups", "queue", "log",
 ];
 
 #[test]

@@ -21,7 +21,10 @@ fn profile() -> Profile {
         offers_starttls: true,
         offers_auth: true,
         auth_needs_tls: false,
-        max_protocol_errors: 10,
+        max_errors: 10,
+        slow_errors: 5,
+        max_junk_commands: 5,
+        rejects_early: false,
         max_recipients_hard: 3,
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::matching::is_enhanced;
-use super::{Expected, Message, Placed, Port, Saying, Scenario, Step, password};
+use super::{Expected, Message, Placed, Port, Saying, Scenario, Step, password, world};
 
 /// A document in a file may have so many lines.
 const LONGEST_DOCUMENT: usize = 100;
@@ -182,21 +182,24 @@ impl Reading {
     }
 }
 
+fn two<'a>(word: &str, argument: &'a str) -> Result<(&'a str, &'a str)> {
+    argument
+        .split_once(' ')
+        .with_context(|| format!("`{word}` needs two words"))
+}
+
 fn step(word: &str, argument: &str) -> Result<Step> {
-    let two = || {
-        argument
-            .split_once(' ')
-            .with_context(|| format!("`{word}` needs two words"))
-    };
     Ok(match word {
         "client" => {
-            let (address, port) = two()?;
+            let (address, port) = two(word, argument)?;
             let address: IpAddr = address
                 .parse()
                 .with_context(|| format!("`{address}` is no address"))?;
             said(Saying::Connect(address, self::port(port)?))
         }
         ">" => said(Saying::Lines(expand(argument)?)),
+        ">>" => said(Saying::Ahead(argument.into())),
+        "also" => said(Saying::Nothing),
         "tls" => said(Saying::Tls),
         "login" => {
             let (name, given) = argument.split_once(' ').unwrap_or((argument, ""));
@@ -208,6 +211,21 @@ fn step(word: &str, argument: &str) -> Result<Step> {
             };
             said(Saying::Login(name.into(), given))
         }
+        "policy-only" => {
+            ensure!(!argument.is_empty(), "`policy-only` needs a reason");
+            Step::PolicyOnly
+        }
+        other => match world::line(other, argument)? {
+            Some(world) => Step::World(world),
+            None => afterwards(other, argument)?,
+        },
+    })
+}
+
+/// What is so when all is over.
+fn afterwards(word: &str, argument: &str) -> Result<Step> {
+    let two = || two(word, argument);
+    Ok(match word {
         "closed" => Step::Closed,
         "delivered" => {
             let (user, count) = two()?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::matching::{check, check_class};
 use super::message::dot_stuffed;
-use super::{Expected, Message, Placed, Port, Saying, Scenario, Step, lay_over};
+use super::{Expected, Message, Placed, Port, Saying, Scenario, Step, World, lay_over};
 use crate::Reply;
 
 /// What the mail log says.
@@ -31,6 +31,11 @@ pub trait Peer {
     /// # Errors
     /// They are refused.
     fn apply(&mut self, settings: &Value) -> Result<()>;
+    /// Puts the world outside into order.
+    ///
+    /// # Errors
+    /// It cannot be done here.
+    fn world(&mut self, world: &World) -> Result<()>;
     /// The problems of settings laid over those in force, as path and code.
     ///
     /// # Errors
@@ -106,6 +111,7 @@ pub fn play(scenario: &Scenario, settings: &Value, peer: &mut dyn Peer) -> Resul
         due_elsewhere: BTreeMap::new(),
         asked: Vec::new(),
         letters: Vec::new(),
+        ahead: Vec::new(),
     };
     for placed in &scenario.steps {
         playing
@@ -131,6 +137,8 @@ struct Playing<'a> {
     /// Questions to the mail log, for the end, when every entry is complete.
     asked: Vec<(String, Placed)>,
     letters: Vec<(usize, String, String)>,
+    /// Lines that go out with the next one, and their replies.
+    ahead: Vec<(String, Vec<Expected>)>,
 }
 
 impl Playing<'_> {
@@ -158,6 +166,8 @@ impl Playing<'_> {
                 self.asked.push((self.token.clone(), placed.clone()));
                 Ok(())
             }
+            Step::World(world) => self.peer.world(world),
+            Step::PolicyOnly => Ok(()),
             Step::Apply(document) => {
                 self.settings = lay_over(self.settings.clone(), document);
                 self.peer.apply(&self.settings)
@@ -191,6 +201,11 @@ impl Playing<'_> {
                 self.say(line, expected)
                     .with_context(|| format!("after `{line}`"))
             }),
+            Saying::Ahead(line) => {
+                self.ahead.push((line.clone(), expected.to_vec()));
+                Ok(())
+            }
+            Saying::Nothing => self.replied(expected),
             Saying::Tls => {
                 self.say("STARTTLS", expected)?;
                 self.peer.handshake()
@@ -220,7 +235,17 @@ impl Playing<'_> {
     }
 
     fn say(&mut self, line: &str, expected: &[Expected]) -> Result<()> {
-        self.peer.send(format!("{line}\r\n").as_bytes())?;
+        let ahead = std::mem::take(&mut self.ahead);
+        let mut packet = String::new();
+        for line in ahead.iter().map(|(line, _)| line.as_str()).chain([line]) {
+            packet.push_str(line);
+            packet.push_str("\r\n");
+        }
+        self.peer.send(packet.as_bytes())?;
+        for (line, expected) in ahead.iter().filter(|(_, expected)| !expected.is_empty()) {
+            self.replied(expected)
+                .with_context(|| format!("after `{line}`"))?;
+        }
         self.replied(expected)
     }
 
