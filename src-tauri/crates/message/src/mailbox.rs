@@ -166,7 +166,8 @@ fn read_entry(entry: &[Token], entries: &mut Vec<Entry>) {
     if name.iter().any(|token| token.is('@')) {
         match addr_spec(name) {
             Some(address) => entries.push(Entry::Address(address)),
-            None => unclear(name, entries),
+            // Such as `Ann @ Work <ann@work.example>`: not by the grammar, and no riddle either.
+            None => entries.extend(shown(&written(name))),
         }
     }
     let inside = match bracketed {
@@ -358,11 +359,15 @@ mod tests {
         );
         assert_eq!(
             list("the boss@office.example <m@evil.example>"),
-            [
-                "!the boss@office.example",
-                "boss@office.example",
-                "m@evil.example"
-            ]
+            ["boss@office.example", "m@evil.example"]
+        );
+        assert_eq!(
+            list("the boss @ office.example <m@evil.example>"),
+            ["boss@office.example", "m@evil.example"]
+        );
+        assert_eq!(
+            list("Ann Smith @ Work Ltd <a@x.example>"),
+            ["Smith@work", "a@x.example"]
         );
     }
 
