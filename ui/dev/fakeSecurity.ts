@@ -24,7 +24,7 @@ export class FakeSecurity {
   rates: LiveRates = { running: true, total: 0, clients: [] };
   blocks: BlockedClient[] = [];
   importLines: ListImportLine[] = [];
-  savePath: string | null = "/home/anna/rules.csv";
+  savePath: string | null = "rules.csv";
   readonly #office: Office;
 
   constructor(office: Office) {

@@ -283,7 +283,7 @@ describe("a file of rules", () => {
       { title: "Write the rules to a file", name: "recipient_access" },
     ]);
     expect(program.called("lists_export")).toEqual([
-      { path: "/home/anna/rules.csv", format: "access", addresses: "recipient" },
+      { path: "rules.csv", format: "access", addresses: "recipient" },
     ]);
   });
 });

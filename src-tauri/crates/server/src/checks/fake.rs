@@ -8,6 +8,7 @@ use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{MX, PTR, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Auth;
@@ -66,12 +67,16 @@ impl Zone {
         let address = socket.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
+        let bell = Arc::new(Notify::new());
+        let ring = Arc::clone(&bell);
         let task = tokio::spawn(async move {
             let mut buffer = vec![0; 4096];
             loop {
                 let (length, client) = socket.recv_from(&mut buffer).await.unwrap();
                 let question = Message::from_vec(&buffer[..length]).unwrap();
-                if let Some(answer) = self.answer(&question, &log) {
+                let answer = self.answer(&question, &log);
+                ring.notify_one();
+                if let Some(answer) = answer {
                     let answer = answer.to_vec().unwrap();
                     socket.send_to(&answer, client).await.unwrap();
                 }
@@ -80,6 +85,7 @@ impl Zone {
         Server {
             address,
             asked,
+            bell,
             task,
         }
     }
@@ -130,6 +136,7 @@ impl Zone {
 pub(super) struct Server {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
+    bell: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -145,6 +152,13 @@ impl Server {
     /// `TXT name` and so on, in the order in which they came.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Returns when a question has come, also one that came before.
+    pub async fn is_asked(&self) {
+        while self.asked().is_empty() {
+            self.bell.notified().await;
+        }
     }
 
     pub fn questions(&self, kind: RecordType) -> usize {

@@ -5,7 +5,8 @@ use crate::journal::{Entry, Kind, Outcome};
 use crate::open::memory;
 use crate::setting::Revision;
 
-fn entry(token: &str) -> Entry {
+/// What the mail log says of a message that waits.
+pub(super) fn entry(token: &str) -> Entry {
     Entry {
         token: token.into(),
         at_ms: 5,

@@ -7,9 +7,8 @@ use super::super::{
     pause, pauses, recipient_id, take_notices,
 };
 use super::*;
-use crate::journal::{Entry, Json, Kind, Outcome};
 use crate::open::memory;
-use crate::setting::Revision;
+use crate::queue::tests::entry;
 
 const HOUR: i64 = 3_600_000;
 /// Long after what [`put`] enters has expired.
@@ -20,7 +19,6 @@ fn put(tx: &Tx<'_>, ids: RangeInclusive<i64>) {
     for id in ids {
         let token = format!("T{id:05}");
         let accepted = Accepted {
-            token: token.clone(),
             accepted_at_ms: 5,
             sender: "ann@third.example".into(),
             parameters: "{}".into(),
@@ -37,25 +35,8 @@ fn put(tx: &Tx<'_>, ids: RangeInclusive<i64>) {
                 notice_at_ms: 9_000,
                 expires_at_ms: 9_000,
             }],
-            entry: Entry {
-                token,
-                at_ms: 5,
-                kind: Kind::Transaction,
-                outcome: Outcome::Accepted,
-                client_ip: String::new(),
-                helo: String::new(),
-                login: String::new(),
-                sender: String::new(),
-                recipients: Vec::new(),
-                size: 0,
-                message_id: String::new(),
-                subject: String::new(),
-                reply: String::new(),
-                decided_by: String::new(),
-                revision: Revision(1),
-                facts: Json::default(),
-                trace: Json::default(),
-            },
+            entry: entry(&token),
+            token,
         };
         insert(tx, id, &accepted, None).unwrap();
         mark(tx, id).unwrap();
